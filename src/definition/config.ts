@@ -1,0 +1,256 @@
+import { dequal } from 'dequal';
+import { show } from '../quote.ts';
+import type { BaseConfig, Issue, ProviderConfig } from '../types.ts';
+import {
+  check,
+  type Checked,
+  count,
+  duration,
+  fields,
+  flag,
+  isObject,
+  maybe,
+  once,
+  orNull,
+  pathText,
+  text,
+  unknownName,
+  unreadable,
+} from './check.ts';
+import { type Definition, neverIsNull, type ProviderDefinition, RESERVED, resetAfter } from './definition.ts';
+import { isThenable, validate } from './standard.ts';
+
+/** A configuration in force. Frozen, and shared by every machine that it holds for. */
+export interface Configuration {
+  readonly maxRetries: number;
+  readonly resetAfter: number | null;
+  readonly deadline: number | undefined;
+  /** What providers and callers see. */
+  readonly values: BaseConfig;
+  /** The providers in the order they are tried, disabled ones left out. */
+  readonly plan: readonly PlannedProvider[];
+}
+
+export interface PlannedProvider {
+  readonly provider: ProviderDefinition;
+  readonly retries: number;
+  readonly timeout: number | null;
+}
+
+/** What updates have set so far, as they set it: plain, frozen JSON. */
+export type Updates = Readonly<Record<string, unknown>>;
+
+export const NO_UPDATES: Updates = Object.freeze({});
+
+interface Amendments {
+  readonly maxRetries?: number;
+  readonly fallbackProvider?: string;
+  readonly deadline?: number;
+  readonly resetAfter?: number | 'never';
+  readonly providers?: Readonly<Record<string, Partial<ProviderConfig>>>;
+}
+
+/** The definition's values with `layers` of updates merged in, the later ones winning. */
+export function configure(definition: Definition, layers: readonly Updates[], timeout: number | null): Checked<Configuration> {
+  const updates = layers.reduce(merge, NO_UPDATES);
+  const { providers: amended = {}, ...amendments } = updates as Amendments;
+  const settings = readSettings(definition, updates);
+  if (settings.issues) return settings;
+  const plan = definition.providers.map((provider) => {
+    const own = Object.hasOwn(amended, provider.name) ? amended[provider.name] : undefined;
+    return {
+      provider,
+      enabled: own?.enabled ?? true,
+      retries: own?.retries ?? provider.retries,
+      timeout: own?.timeout ?? (provider.timeout === undefined ? timeout : provider.timeout),
+    };
+  });
+  const { maxRetries = definition.maxRetries, fallbackProvider = definition.fallbackProvider } = amendments;
+  const { deadline = definition.deadline } = amendments;
+  const resetAfter = neverIsNull(amendments.resetAfter ?? definition.resetAfter);
+  const values: BaseConfig = {
+    maxRetries,
+    ...(fallbackProvider !== undefined && { fallbackProvider }),
+    ...(deadline !== undefined && { deadline }),
+    resetAfter,
+    providers: Object.fromEntries(
+      plan.map(({ provider, enabled, retries, timeout }) => [provider.name, { enabled, retries, timeout }]),
+    ),
+    ...settings.value,
+  };
+  const isFirst = ({ provider }: PlannedProvider) => provider.name === fallbackProvider;
+  const enabled = plan.filter((step) => step.enabled);
+  return {
+    value: Object.freeze({
+      maxRetries,
+      resetAfter,
+      deadline,
+      values: freeze(values),
+      plan: [...enabled.filter(isFirst), ...enabled.filter((step) => !isFirst(step))],
+    }),
+  };
+}
+
+/** Whether two configurations are the same to everyone. */
+export function sameConfiguration(one: Configuration, other: Configuration): boolean {
+  try {
+    return dequal(one.values, other.values);
+  } catch {
+    // Settings that cannot be compared (a cycle, say) count as changed.
+    return false;
+  }
+}
+
+/** An update's input as plain frozen JSON, checked as far as it can be without the settings' schema. */
+export function readUpdate(definition: Definition, input: Readonly<Record<string, unknown>>): Checked<Updates> {
+  let update: Updates;
+  try {
+    update = copy(input);
+  } catch (error) {
+    return unreadable(error);
+  }
+  const { providers } = update;
+  const base = Object.fromEntries(Object.entries(update).filter(([key]) => isReserved(key) && key !== 'providers'));
+  const names = definition.providers.map(({ name }) => name);
+  const issues: Issue[] = [...(check(baseShape(), base).issues ?? [])];
+  if (typeof update.fallbackProvider === 'string' && !names.includes(update.fallbackProvider)) {
+    issues.push({ path: 'fallbackProvider', message: unknownName('provider', update.fallbackProvider, names) });
+  }
+  if (isObject(providers)) issues.push(...Object.entries(providers).flatMap(([name, value]) => providerIssues(names, name, value)));
+  else if (providers !== undefined && providers !== null) {
+    issues.push({ path: 'providers', message: `expected an object keyed by provider, got ${show(providers)}` });
+  }
+  for (const [key, value] of Object.entries(update)) {
+    if (Object.hasOwn(base, key)) continue;
+    if (key !== 'providers' && !definition.settings) issues.push({ path: key, message: unknownName('key', key, RESERVED) });
+    else if (!isJson(value)) issues.push({ path: key, message: `expected plain JSON, which a snapshot can hold, got ${show(value)}` });
+  }
+  return issues.length > 0 ? { issues } : { value: update };
+}
+
+export interface Amended {
+  readonly updates: Updates;
+  readonly configuration: Configuration;
+}
+
+/**
+ * What one more `update` makes of the `own` updates that lie over `below`, or why the settings' schema refuses it: also for
+ * a key that it knows nothing of.
+ */
+export function amend(
+  definition: Definition,
+  below: readonly Updates[],
+  own: Updates,
+  update: Updates,
+  timeout: number | null,
+): Checked<Amended> {
+  const updates = Object.freeze(merge(own, update));
+  const before = configure(definition, [...below, own], timeout);
+  const after = configure(definition, [...below, updates], timeout);
+  const known = new Set([...RESERVED, ...keysOf(before), ...keysOf(after)]);
+  const issues = [...(after.issues ?? [])];
+  for (const [key, value] of Object.entries(update)) {
+    if (value === undefined || known.has(key) || issues.some(({ path }) => startsWith(path, key))) continue;
+    issues.push({ path: key, message: unknownName('key', key, [...known]) });
+  }
+  if (after.issues) return { ...after, issues };
+  return issues.length > 0 ? { issues } : { value: { updates, configuration: after.value } };
+}
+
+function keysOf(checked: Checked<Configuration>): readonly string[] {
+  return checked.issues ? [] : Object.keys(checked.value.values);
+}
+
+const baseShape = once(() =>
+  fields({
+    maxRetries: maybe(orNull(count())),
+    fallbackProvider: maybe(orNull(text())),
+    deadline: maybe(orNull(duration())),
+    resetAfter: maybe(resetAfter()),
+  }),
+);
+
+const providerUpdateShape = once(() =>
+  fields({
+    enabled: maybe(orNull(flag())),
+    retries: maybe(orNull(count())),
+    timeout: maybe(orNull(duration())),
+  }),
+);
+
+function providerIssues(names: readonly string[], name: string, value: unknown): readonly Issue[] {
+  const path = pathText(['providers', name]);
+  if (!names.includes(name)) return [{ path, message: unknownName('provider', name, names) }];
+  const issues = check(maybe(orNull(providerUpdateShape())), value).issues ?? [];
+  return issues.map((issue) => ({ ...issue, path: issue.path ? `${path}.${issue.path}` : path }));
+}
+
+/** The settings' own values, as their schema puts them out; `{}` without a schema. */
+function readSettings(definition: Definition, updates: Updates): Checked<object> {
+  if (!definition.settings) return { value: NO_UPDATES };
+  const own = Object.fromEntries(Object.entries(updates).filter(([key]) => !isReserved(key)));
+  const settings = validate(definition.settings, own);
+  if (isThenable(settings)) return { issues: [{ path: '', message: 'expected a synchronous settings schema, got a promise' }] };
+  return settings.issues ? settings : { value: Object(settings.value) };
+}
+
+/** `update` over `updates`: key by key, `providers` one level deeper, `null` taking a value back. */
+function merge(updates: Updates, update: Updates): Updates {
+  return mergeWith(updates, update, (key, value, now) =>
+    key === 'providers' && isObject(value)
+      ? mergeWith(Object(now), value, (_, amendments, before) =>
+          isObject(amendments) ? mergeWith(Object(before), amendments, (_, amendment) => amendment) : amendments,
+        )
+      : value,
+  );
+}
+
+function mergeWith(now: Updates, next: Updates, join: (key: string, value: unknown, now: unknown) => unknown): Updates {
+  const entries = new Map(Object.entries(now));
+  for (const [key, value] of Object.entries(next)) {
+    const joined = value === undefined ? entries.get(key) : join(key, value, entries.get(key));
+    if (joined === null || joined === undefined) entries.delete(key);
+    else entries.set(key, joined);
+  }
+  return Object.fromEntries(entries);
+}
+
+function startsWith(path: string, key: string): boolean {
+  return path === key || path.startsWith(`${key}.`) || path.startsWith(`${key}[`);
+}
+
+/** A frozen copy of what may be JSON, read once, whatever it is; leaves that are no JSON are kept for the check to name. */
+function copy<T>(value: T, depth = 0): T {
+  if (depth > 64) throw new RangeError('it is nested more than 64 levels deep, or in a circle');
+  if (Array.isArray(value)) return Object.freeze(value.map((item) => copy(item, depth + 1))) as T;
+  if (!isPlain(value)) return value;
+  const entries = Reflect.ownKeys(value).map((key) => {
+    if (typeof key === 'symbol') throw new TypeError(`unknown key ${String(key)}: only strings are keys`);
+    return [key, copy(value[key], depth + 1)];
+  });
+  return Object.freeze(Object.fromEntries(entries));
+}
+
+function freeze<T>(value: T, seen = new Set<unknown>()): T {
+  if ((!isPlain(value) && !Array.isArray(value)) || seen.has(value)) return value;
+  seen.add(value);
+  for (const item of Object.values(value)) freeze(item, seen);
+  return Object.freeze(value);
+}
+
+function isPlain(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+function isReserved(key: string): boolean {
+  return (RESERVED as readonly string[]).includes(key);
+}
+
+/** Of a {@link copy}: whether all its leaves are JSON's. What is `undefined` is as good as absent, there as here. */
+function isJson(value: unknown): boolean {
+  if (value === null || value === undefined || typeof value === 'string' || typeof value === 'boolean') return true;
+  if (typeof value === 'number') return Number.isFinite(value);
+  return (Array.isArray(value) || isPlain(value)) && Object.values(value).every(isJson);
+}

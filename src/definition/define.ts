@@ -1,0 +1,68 @@
+import type { Fallback, Provider, ProviderBase, StandardSchema } from '../types.ts';
+import { fallbackOf } from './definition.ts';
+
+type Any = {} | null | undefined;
+type Named<N> = { readonly name: N } & {
+  readonly [K in 'run' | 'value' | Exclude<keyof ProviderBase<never, never>, 'name'>]?: unknown;
+};
+/** What a provider's answer comes to: unwrapped, and `unknown` rather than `any`. */
+type Output<O> = 0 extends 1 & O ? unknown : Awaited<O extends (...args: never[]) => unknown ? never : O>;
+
+/**
+ * Checks a fallback's definition and freezes it. The types of its input and output are inferred: write them once, in
+ * the schemas and the providers.
+ *
+ * @throws InvalidDefinitionError naming each fault, and the nearest valid name of an unknown field.
+ * @example
+ * const smsFailure = defineFallback({
+ *   tag: 'sms-failure',
+ *   providers: [
+ *     { name: 'vonage', run: (input, ctx) => vonage.send(input, { signal: ctx.signal }), retries: 1, timeout: 2_000 },
+ *     { name: 'later', value: { status: 'queued' } },
+ *   ],
+ * });
+ */
+export function defineFallback<
+  const T extends string,
+  const N extends string,
+  Os extends readonly Any[],
+  In = Record<string, unknown>,
+  I = Record<string, unknown>,
+  SIn = unknown,
+  S = unknown,
+  Out = Output<Os[number]>,
+>(definition: {
+  /** 1–128 printable characters. */
+  readonly tag: T;
+  /** For people. */
+  readonly name?: string;
+  /** For people. */
+  readonly description?: string;
+  /** Where this fallback exists. Default: in every product. */
+  readonly product?: string | readonly string[];
+  /** Where this fallback exists. Default: in every env. */
+  readonly env?: string | readonly string[];
+  /** Schema of a trigger's input; providers receive its output. Default: any record. */
+  readonly input?: StandardSchema<In, I>;
+  /** Schema every provider's output must meet; a mismatch is a failed attempt. The caller receives its output. */
+  // biome-ignore lint/suspicious/noExplicitAny: a schema's input side has to accept whatever its providers make.
+  readonly output?: StandardSchema<any, Out>;
+  /** Schema of the fallback's own reconfigurable keys. Synchronous; must accept `{}`; read as `ctx.config`. */
+  readonly settings?: StandardSchema<SIn, S>;
+  /** Failed triggers in a row that are tolerated before the fallback is exhausted. Default: 10. */
+  readonly maxRetries?: number;
+  /** The provider tried first. Default: the first. */
+  readonly fallbackProvider?: NoInfer<N>;
+  /** Milliseconds for a whole trigger: checks, attempts and waits together. Default: none. */
+  readonly deadline?: number;
+  /** Milliseconds an exhausted fallback waits before it admits one probe; `'never'`: until reset. Default: 30 000. */
+  readonly resetAfter?: number | 'never' | null;
+  /** `false`: the error is the caller's own, not a provider's failure; it is rethrown at once. Default: all are failures. */
+  readonly handle?: (error: unknown) => boolean;
+  /** `'required'` refuses a trigger without a session. Default: `'optional'`. */
+  readonly session?: 'optional' | 'required';
+  /** Tried in this order; 1 to 64, of unique names. */
+  readonly providers: readonly [...{ [K in keyof Os]: Provider<NoInfer<I>, NoInfer<S>, Os[K]> }] & readonly Named<N>[];
+}): Fallback<T, In, Out, N, SIn> {
+  return fallbackOf(definition) as Fallback<T, In, Out, N, SIn>;
+}

@@ -1,0 +1,36 @@
+import { array } from 'zod/mini';
+import { a, check, type Checked, count, fields, type Infer, maybe, once, orNull, record, text } from './check.ts';
+
+const wait = once(() => a<number>('milliseconds of 0 or more', (value) => Number.isFinite(value) && (value as number) >= 0));
+
+const entryShape = once(() =>
+  fields({
+    env: text(),
+    product: text(),
+    tag: text(),
+    cache: maybe(text()),
+    snapshot: record(),
+    triggers: count(),
+    recoveries: count(),
+    revision: count(),
+    updates: maybe(record()),
+    waited: maybe(orNull(wait())),
+    age: maybe(wait()),
+  }),
+);
+
+const snapshotShape = once(() =>
+  fields({
+    version: a<1>('version 1', (value) => value === 1),
+    takenAt: a<number>('a time in milliseconds', Number.isFinite),
+    machines: array(entryShape(), 'a list of machines'),
+  }),
+);
+
+export type SnapshotEntry = Infer<ReturnType<typeof entryShape>>;
+
+/** The entries of a snapshot, checked but for what only the statechart knows. */
+export function readSnapshot(raw: unknown): Checked<readonly SnapshotEntry[]> {
+  const checked = check(snapshotShape(), raw);
+  return checked.issues ? checked : { value: checked.value.machines };
+}

@@ -1,0 +1,81 @@
+import { definitionOf } from './definition/definition.ts';
+import { readEngineOptions, readGrace, readListener } from './definition/options.ts';
+import { readAddress } from './definition/request.ts';
+import { systemClock } from './engine/clock.ts';
+import { Flights } from './engine/flight.ts';
+import { type Engine, refuseIfClosed, run } from './engine/run.ts';
+import { call, wrap } from './engine/wrap.ts';
+import { Events } from './events.ts';
+import { inspect } from './memory/inspect.ts';
+import { Machines } from './memory/machines.ts';
+import { Registry } from './memory/registry.ts';
+import { restoreSnapshot, takeSnapshot } from './memory/snapshot.ts';
+import type { DuctapeOptions, Fallback } from './types.ts';
+import type { Ductape } from './typing.ts';
+
+/**
+ * Makes a fallback engine: in this process, with no server, no global state and no timer of its own.
+ *
+ * @throws InvalidRequestError for a bad option, InvalidDefinitionError for a bad fallback
+ * @example
+ * const ductape = createDuctape({ env: 'prd', product: 'payments', fallbacks: [paymentFailure] });
+ * const { output } = await ductape.fallback.run({ fallback_tag: 'payment-failure', action: 'trigger', input });
+ */
+export function createDuctape<const Fs extends readonly Fallback[] = readonly Fallback[]>(options?: DuctapeOptions<Fs>): Ductape<Fs> {
+  const { env, product, sessions, cache, clock = systemClock, random = Math.random, ...rest } = readEngineOptions(options);
+  const { timeout = null, maxScopes = 1_000, nonce = randomNonce(), fallbacks = [] } = rest;
+  const events = new Events(clock);
+  const registry = new Registry(timeout);
+  const engine: Engine = {
+    clock,
+    random,
+    events,
+    registry,
+    memory: new Machines(events, { cache: { max: cache?.max ?? 10_000, ttl: cache?.ttl }, maxScopes, timeout, clock }),
+    flights: new Flights(clock, nonce),
+    sessions: sessions && new Map(Object.entries(sessions)),
+    defaults: { env, product },
+  };
+  for (const fallback of fallbacks) registry.define(definitionOf(fallback));
+  // Typed by its definitions; what the compiler promises of them is checked again on every call.
+  return { fallback: faceOf(engine) } as unknown as Ductape<Fs>;
+}
+
+/** The methods need no `this`: they may be passed around. */
+function faceOf(engine: Engine) {
+  const { registry, memory, events, flights, clock } = engine;
+  return {
+    run: (request: unknown, options?: unknown) => run(engine, request, options),
+    wrap: (tag: unknown, primary: unknown, options?: unknown) => wrap(engine, tag, primary, options),
+    call: (tag: unknown, primary: unknown, options?: unknown) => call(engine, tag, primary, options),
+    define(fallback: unknown) {
+      refuseIfClosed(engine);
+      registry.define(definitionOf(fallback));
+    },
+    has: (asked: unknown) => has(engine, asked),
+    list: () => registry.list(),
+    inspect: (request: unknown) => inspect(memory, registry, readAddress(request, engine.defaults), clock.now()),
+    snapshot: () => takeSnapshot(memory, clock.now()),
+    restore(snapshot: unknown) {
+      refuseIfClosed(engine);
+      return restoreSnapshot(memory, registry, snapshot, clock.now());
+    },
+    on: (type: unknown, listener: unknown) => events.subscribe(...readListener(type, listener, events.types)),
+    close: async (options?: unknown) => flights.close(readGrace(options)),
+  };
+}
+
+function has({ registry, defaults }: Engine, asked: unknown): boolean {
+  if (typeof asked === 'string') return registry.has(asked);
+  try {
+    const { tag, env, product } = readAddress(asked, defaults);
+    return registry.seek(tag, env, product) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+function randomNonce(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

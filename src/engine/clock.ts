@@ -1,0 +1,8 @@
+import type { Clock } from '../types.ts';
+
+/** The default clock: milliseconds since the epoch that never go back, whatever happens to the wall clock. */
+export const systemClock: Clock = {
+  now: () => performance.timeOrigin + performance.now(),
+  setTimeout: (callback, ms) => setTimeout(callback, ms),
+  clearTimeout: (handle) => clearTimeout(handle as ReturnType<typeof setTimeout>),
+};

@@ -1,0 +1,261 @@
+import { DeadlineError, EngineClosedError, FallbackFailedError, type Where } from '../errors.ts';
+import type { Clock, State } from '../types.ts';
+
+/** What ended a call before its time. */
+export interface Interruption {
+  readonly kind: 'aborted' | 'deadline' | 'closed';
+  /** The caller's own reason, a DeadlineError or an EngineClosedError. */
+  readonly error: unknown;
+}
+
+/** Who is told at once when a flight is interrupted. */
+export interface Waiter {
+  wake(interruption: Interruption): void;
+}
+
+/** The calls in flight of one engine, and what is the same for all of them: ids, the clock, and the end of it all. */
+export class Flights {
+  readonly clock: Clock;
+  readonly #prefix: string;
+  readonly #ring = new Link();
+  #count = 0;
+  #closing: { readonly resolve: () => void; timer: unknown } | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(clock: Clock, nonce: string) {
+    this.clock = clock;
+    this.#prefix = `${nonce}-`;
+  }
+
+  get isClosed(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  nextId(): string {
+    return this.#prefix + (++this.#count).toString(36);
+  }
+
+  add(flight: Flight): void {
+    flight.insertBefore(this.#ring);
+  }
+
+  remove(flight: Flight): void {
+    flight.unlink();
+    if (this.#closing && this.#ring.next === this.#ring) this.#land(this.#closing);
+  }
+
+  /** Refuses what comes, waits up to `grace` ms for what is in flight, then interrupts it. */
+  close(grace: number): Promise<void> {
+    this.#closed ??= new Promise((resolve) => {
+      if (this.#ring.next === this.#ring) resolve();
+      else this.#closing = { resolve, timer: undefined };
+    });
+    if (!this.#closing) return this.#closed;
+    if (grace === 0) this.#interruptAll();
+    else {
+      // The later call decides how long is waited: it knows more.
+      this.#disarm(this.#closing);
+      this.#closing.timer = this.clock.setTimeout(() => this.#interruptAll(), grace);
+    }
+    return this.#closed;
+  }
+
+  #interruptAll(): void {
+    for (let link = this.#ring.next; link !== this.#ring; ) {
+      const flight = link as Flight;
+      link = link.next;
+      flight.interrupt({ kind: 'closed', error: new EngineClosedError(flight) });
+    }
+  }
+
+  #land(closing: { readonly resolve: () => void; timer: unknown }): void {
+    this.#disarm(closing);
+    this.#closing = undefined;
+    closing.resolve();
+  }
+
+  #disarm(closing: { timer: unknown }): void {
+    if (closing.timer !== undefined) this.clock.clearTimeout(closing.timer);
+    closing.timer = undefined;
+  }
+}
+
+/** A place in a ring: entering and leaving it cost a few assignments. */
+class Link {
+  previous: Link = this;
+  next: Link = this;
+
+  insertBefore(other: Link): void {
+    this.previous = other.previous;
+    this.next = other;
+    this.previous.next = this;
+    other.previous = this;
+  }
+
+  unlink(): void {
+    this.previous.next = this.next;
+    this.next.previous = this.previous;
+    this.previous = this.next = this;
+  }
+}
+
+/** One call in flight: whose it is, and what can end it early. It is the {@link Where} of its errors and events. */
+export class Flight extends Link implements Where {
+  readonly flights: Flights;
+  env: string | undefined = undefined;
+  product: string | undefined = undefined;
+  tag: string | undefined = undefined;
+  cache: string | undefined = undefined;
+  token: string | undefined = undefined;
+  primary: { readonly error: unknown } | undefined = undefined;
+  interruption: Interruption | undefined = undefined;
+  waiter: Waiter | undefined = undefined;
+  /** By the clock; no attempt starts at it or after. */
+  deadlineAt = Number.POSITIVE_INFINITY;
+  #deadline = Number.POSITIVE_INFINITY;
+  #id: string | undefined;
+  #timer: unknown;
+  #signal: AbortSignal | undefined;
+  #onAbort: (() => void) | undefined;
+
+  constructor(flights: Flights, id: string | undefined) {
+    super();
+    this.flights = flights;
+    this.#id = id;
+    flights.add(this);
+  }
+
+  get id(): string {
+    this.#id ??= this.flights.nextId();
+    return this.#id;
+  }
+
+  /** Whose call this is. */
+  locate({ env, product, tag, cache, token }: Where): void {
+    this.env = env;
+    this.product = product;
+    this.tag = tag;
+    this.cache = cache;
+    this.token = token;
+  }
+
+  /** Ends when the caller's signal aborts, with its reason. */
+  heed(signal: AbortSignal | undefined): void {
+    if (!signal) return;
+    const onAbort = () => this.interrupt({ kind: 'aborted', error: signal.reason });
+    if (signal.aborted) return onAbort();
+    this.#signal = signal;
+    this.#onAbort = onAbort;
+    signal.addEventListener('abort', onAbort);
+  }
+
+  /** Ends `ms` after `start`, unless it is to end earlier already. */
+  limit(ms: number | undefined, start: number): void {
+    if (ms === undefined || start + ms >= this.deadlineAt) return;
+    this.#disarm();
+    this.deadlineAt = start + ms;
+    this.#deadline = ms;
+  }
+
+  /** Whether it is over, at `now` at the latest. */
+  isOver(now: number): boolean {
+    if (!this.interruption && now >= this.deadlineAt) this.#expire();
+    return this.interruption !== undefined;
+  }
+
+  /** What an interruption comes to for a caller who has no verdict to get; `errors` are those met so far. */
+  refusal({ kind, error }: Interruption, state: State = 'idle', errors: readonly unknown[] = []): unknown {
+    if (kind === 'aborted') return error;
+    if (kind === 'deadline') return new FallbackFailedError([error], [], state, this);
+    return new EngineClosedError(this, errors.length > 0 ? errors : undefined);
+  }
+
+  throwIfOver(now: number, state?: State): void {
+    if (this.isOver(now) && this.interruption) throw this.refusal(this.interruption, state);
+  }
+
+  /** Milliseconds left. */
+  remaining(): number {
+    return this.remainingAt(this.flights.clock.now());
+  }
+
+  remainingAt(now: number): number {
+    return Math.max(0, this.deadlineAt - now);
+  }
+
+  interrupt(interruption: Interruption): void {
+    if (this.interruption) return;
+    this.interruption = interruption;
+    this.waiter?.wake(interruption);
+  }
+
+  /** Before waiting for anything: from now on the deadline is kept by a timer. */
+  arm(): void {
+    if (this.#timer !== undefined || this.deadlineAt === Number.POSITIVE_INFINITY) return;
+    const { clock } = this.flights;
+    this.#timer = clock.setTimeout(() => this.#expire(), Math.max(0, this.deadlineAt - clock.now()));
+  }
+
+  /** What `work` comes to; or `undefined`, at once, when the flight is interrupted. */
+  wait<T>(work: PromiseLike<T>): Promise<T | undefined> {
+    return this.#until((resolve, reject) => {
+      new Promise<T>((settle) => settle(work)).then(resolve, reject);
+      return () => {};
+    });
+  }
+
+  /** Resolves after `ms`; or at once, when the flight is interrupted. */
+  pause(ms: number): Promise<void> {
+    const { clock } = this.flights;
+    return this.#until<void>((resolve) => {
+      const timer = clock.setTimeout(() => resolve(undefined), ms);
+      return () => clock.clearTimeout(timer);
+    });
+  }
+
+  end(): void {
+    this.#disarm();
+    if (this.#signal && this.#onAbort) this.#signal.removeEventListener('abort', this.#onAbort);
+    this.#signal = undefined;
+    this.flights.remove(this);
+  }
+
+  #until<T>(
+    start: (resolve: (value: T | undefined) => void, reject: (error: unknown) => void) => () => void,
+  ): Promise<T | undefined> {
+    if (this.interruption) return Promise.resolve(undefined);
+    this.arm();
+    return new Promise((resolve, reject) => {
+      const leave = () => {
+        if (this.waiter === waiter) this.waiter = undefined;
+      };
+      const waiter = {
+        wake: () => {
+          leave();
+          stop();
+          resolve(undefined);
+        },
+      };
+      this.waiter = waiter;
+      const stop = start(
+        (value) => {
+          leave();
+          resolve(value);
+        },
+        (error) => {
+          leave();
+          reject(error);
+        },
+      );
+    });
+  }
+
+  #expire(): void {
+    this.interrupt({ kind: 'deadline', error: new DeadlineError(this.#deadline, this) });
+  }
+
+  #disarm(): void {
+    if (this.#timer !== undefined) this.flights.clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+}

@@ -1,0 +1,92 @@
+import type { Checked } from '../definition/check.ts';
+import { readUpdate } from '../definition/config.ts';
+import { readReset, readRunOptions } from '../definition/options.ts';
+import { type Defaults, readRequest, type Request } from '../definition/request.ts';
+import { isThenable } from '../definition/standard.ts';
+import { EngineClosedError, InvalidConfigError, type Where } from '../errors.ts';
+import { reset, update } from '../memory/changes.ts';
+import type { Home, Registry } from '../memory/registry.ts';
+import { openSession } from '../session.ts';
+import type { ResetResult, TriggerResult, UpdateResult } from '../types.ts';
+import { Flight, type Flights } from './flight.ts';
+import { type Tools, Trigger } from './trigger.ts';
+
+type Result = TriggerResult | UpdateResult | ResetResult;
+
+/** What the parts of an engine share. */
+export interface Engine extends Tools {
+  readonly registry: Registry;
+  readonly flights: Flights;
+  readonly defaults: Defaults;
+}
+
+/** check → find → trigger | update | reset */
+export function run(engine: Engine, raw: unknown, rawOptions: unknown): Promise<Result> {
+  let flight: Flight | undefined;
+  try {
+    refuseIfClosed(engine);
+    const request = readRequest(raw, engine.defaults);
+    const options = readRunOptions(rawOptions, whereOf(request));
+    flight = new Flight(engine.flights, options.id);
+    flight.locate(whereOf(request));
+    const home = engine.registry.find(request);
+    const now = engine.clock.now();
+    flight.limit(options.deadline, now);
+    flight.heed(options.signal);
+    return landed(flight, act(engine, flight, request, home, now));
+  } catch (error) {
+    flight?.end();
+    return Promise.reject(error);
+  }
+}
+
+function act(engine: Engine, flight: Flight, request: Request, home: Home, now: number): Promise<Result> {
+  if (request.action === 'trigger') return new Trigger(engine, flight, request, home, now).run();
+  return reconfigure(engine, flight, request, home);
+}
+
+async function reconfigure(engine: Engine, flight: Flight, request: Request, home: Home): Promise<UpdateResult | ResetResult> {
+  flight.throwIfOver(engine.clock.now());
+  const session = openSession(engine.sessions, request, false, flight);
+  if (isThenable(session)) await flight.wait(session);
+  const now = engine.clock.now();
+  flight.throwIfOver(now);
+  return request.action === 'update' ? applyUpdate(engine, flight, request, home, now) : applyReset(engine, flight, request, now);
+}
+
+function applyUpdate({ memory, events }: Engine, flight: Flight, request: Request, home: Home, now: number): UpdateResult {
+  const change = accepted(readUpdate(home.definition, request.input), flight);
+  const machine = accepted(update(memory, request, home, change, now), flight);
+  const state = machine ? memory.view(machine).place.state : 'idle';
+  const revision = machine?.revision ?? memory.unit(request)?.revisions ?? 0;
+  const config = memory.configuration(request, home).values;
+  if (events.wants('updated')) events.emit('updated', flight, { state, config, revision });
+  return { action: 'update', state, config, revision };
+}
+
+function applyReset({ memory, events }: Engine, flight: Flight, request: Request, now: number): ResetResult {
+  const { config = false, keys = false } = readReset(request.input, flight);
+  reset(memory, request, { config, keys }, now);
+  if (events.wants('reset')) events.emit('reset', flight, { config, keys });
+  return { action: 'reset', state: 'idle' };
+}
+
+function accepted<T>(checked: Checked<T>, where: Where): T {
+  if (checked.issues) throw new InvalidConfigError(checked.issues, where, checked.thrown);
+  return checked.value;
+}
+
+/** Ends the flight before its caller hears of it. */
+function landed<T>(flight: Flight, result: Promise<T>): Promise<T> {
+  const end = () => flight.end();
+  result.then(end, end);
+  return result;
+}
+
+export function refuseIfClosed({ flights }: Engine): void {
+  if (flights.isClosed) throw new EngineClosedError();
+}
+
+export function whereOf({ env, product, tag, cache, session }: Request): Where {
+  return { env, product, tag, cache, token: session?.token };
+}

@@ -1,0 +1,251 @@
+import { conceal, errorText, plain, quote, show } from './quote.ts';
+import type { AttemptRecord, Issue, State } from './types.ts';
+
+/** What is known of the call that an error, or an event, belongs to. */
+export interface Where {
+  readonly id?: string | undefined;
+  readonly tag?: string | undefined;
+  readonly env?: string | undefined;
+  readonly product?: string | undefined;
+  readonly cache?: string | undefined;
+  /** Never shown: every text about the call reads `[token]` in its place. */
+  readonly token?: string | undefined;
+  /** The wrapped primary's own error, once it has failed: the cause of whatever fails after it. */
+  readonly primary?: { readonly error: unknown } | undefined;
+}
+
+/** The base of every error that the engine itself throws. Tell them apart by `code`, or by class. */
+export abstract class FallbackError extends Error {
+  /** Stable, and safe to switch on. */
+  abstract readonly code: string;
+  declare readonly id?: string;
+  declare readonly tag?: string;
+  declare readonly env?: string;
+  declare readonly product?: string;
+  declare readonly cache?: string;
+  /** The errors met on the way here, besides `cause`: as they were thrown, in order. */
+  declare readonly errors?: readonly unknown[];
+  readonly #token: string | undefined;
+
+  constructor(message: string, where: Where, errors?: readonly unknown[]) {
+    const cause = where.primary ?? (errors?.length === 1 && { error: errors[0] });
+    super(conceal(message, where.token), cause ? { cause: cause.error } : undefined);
+    this.#token = where.token;
+    if (where.id !== undefined) this.id = where.id;
+    if (where.tag !== undefined) this.tag = where.tag;
+    if (where.env !== undefined) this.env = where.env;
+    if (where.product !== undefined) this.product = where.product;
+    if (where.cache !== undefined) this.cache = where.cache;
+    if (errors !== undefined) this.errors = errors;
+  }
+
+  /** Plain JSON, safe to log: errors are quoted as text, and no session token is shown. Never throws. */
+  toJSON(): Record<string, unknown> {
+    const { name, message, cause } = this;
+    const facts = { ...this, name, message, ...('cause' in this && { cause }) };
+    return plain(facts, this.#token) as Record<string, unknown>;
+  }
+}
+
+abstract class IssuesError extends FallbackError {
+  readonly issues: readonly Issue[];
+  constructor(lead: string, issues: readonly Issue[], where: Where = {}, errors?: readonly unknown[]) {
+    super(`${lead}: ${issues.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join('; ')}`, where, errors);
+    this.issues = issues.map(({ path, message }) => ({
+      path: conceal(path, where.token),
+      message: conceal(message, where.token),
+    }));
+  }
+}
+
+/** A request or an option is malformed, a key unknown, env or product missing. */
+export class InvalidRequestError extends IssuesError {
+  static {
+    named(this, 'InvalidRequestError');
+  }
+  readonly code = 'ERR_INVALID_REQUEST';
+  constructor(issues: readonly Issue[], where?: Where, errors?: readonly unknown[]) {
+    super('Invalid request', issues, where, errors);
+  }
+}
+
+/** A definition cannot work, or its tag is taken. */
+export class InvalidDefinitionError extends IssuesError {
+  static {
+    named(this, 'InvalidDefinitionError');
+  }
+  readonly code = 'ERR_INVALID_DEFINITION';
+  constructor(issues: readonly Issue[], where?: Where, errors?: readonly unknown[]) {
+    super('Invalid definition', issues, where, errors);
+  }
+}
+
+/** A trigger's input fails its schema. */
+export class InvalidInputError extends IssuesError {
+  static {
+    named(this, 'InvalidInputError');
+  }
+  readonly code = 'ERR_INVALID_INPUT';
+  constructor(issues: readonly Issue[], where: Where, errors?: readonly unknown[]) {
+    super(`Invalid input for ${where.tag}`, issues, where, errors);
+  }
+}
+
+/** An update is refused; nothing of it was applied. */
+export class InvalidConfigError extends IssuesError {
+  static {
+    named(this, 'InvalidConfigError');
+  }
+  readonly code = 'ERR_INVALID_CONFIG';
+  constructor(issues: readonly Issue[], where: Where, errors?: readonly unknown[]) {
+    super(`Invalid update for ${where.tag}`, issues, where, errors);
+  }
+}
+
+/** A snapshot is refused; nothing was restored. */
+export class InvalidSnapshotError extends IssuesError {
+  static {
+    named(this, 'InvalidSnapshotError');
+  }
+  readonly code = 'ERR_INVALID_SNAPSHOT';
+  constructor(issues: readonly Issue[], errors?: readonly unknown[]) {
+    super('Invalid snapshot', issues, {}, errors);
+  }
+}
+
+/** No such tag in that env and product. */
+export class UnknownFallbackError extends FallbackError {
+  static {
+    named(this, 'UnknownFallbackError');
+  }
+  readonly code = 'ERR_UNKNOWN_FALLBACK';
+  /** The tags that do exist there. */
+  readonly known: readonly string[];
+  /** The nearest of them, where one is near. */
+  declare readonly suggestion?: string;
+  constructor(known: readonly string[], suggestion: string | undefined, where: Where) {
+    const place = where.env === undefined ? '' : ` in env ${show(where.env)} and product ${show(where.product)}`;
+    const hint = suggestion === undefined ? '' : `; did you mean ${show(suggestion)}?`;
+    super(`No fallback ${show(where.tag)}${place}${hint}`, where);
+    this.known = known;
+    if (suggestion !== undefined) this.suggestion = suggestion;
+  }
+}
+
+/** A session is missing, unknown or refused. What the verifier threw is not kept: it may hold the token. */
+export class SessionError extends FallbackError {
+  static {
+    named(this, 'SessionError');
+  }
+  readonly code = 'ERR_SESSION';
+  readonly reason: 'missing' | 'unknown' | 'refused';
+  constructor(reason: SessionError['reason'], message: string, where: Where) {
+    super(message, where);
+    this.reason = reason;
+  }
+}
+
+/** Every provider failed. */
+export class FallbackFailedError extends FallbackError {
+  static {
+    named(this, 'FallbackFailedError');
+  }
+  readonly code = 'ERR_FALLBACK_FAILED';
+  declare readonly errors: readonly unknown[];
+  readonly attempts: readonly AttemptRecord[];
+  /** The machine's state after the failure. */
+  readonly state: State;
+  constructor(errors: readonly unknown[], attempts: readonly AttemptRecord[], state: State, where: Where) {
+    super(`${where.tag} failed: ${errors.map(quote).join('; ') || 'no provider was left to try'}`, where, errors);
+    this.attempts = attempts;
+    this.state = state;
+  }
+}
+
+/** Refused while exhausted: no provider was called. */
+export class FallbackExhaustedError extends FallbackError {
+  static {
+    named(this, 'FallbackExhaustedError');
+  }
+  readonly code = 'ERR_FALLBACK_EXHAUSTED';
+  /** Milliseconds until a probe may be admitted; absent where only a reset brings the fallback back. */
+  declare readonly retryAfter?: number;
+  /** The last provider error before this, as it was thrown. */
+  readonly lastError: unknown;
+  readonly #last: AttemptRecord | undefined;
+  constructor(retryAfter: number | undefined, last: AttemptRecord | undefined, where: Where) {
+    const until = retryAfter === undefined ? 'until it is reset' : `for another ${Math.ceil(retryAfter)} ms at least`;
+    super(`${where.tag} is exhausted ${until}`, where);
+    if (retryAfter !== undefined) this.retryAfter = retryAfter;
+    this.lastError = last?.error;
+    this.#last = last;
+  }
+
+  override toJSON(): Record<string, unknown> {
+    return { ...super.toJSON(), ...(this.#last && { lastError: errorText(this.#last) }) };
+  }
+}
+
+/** Inside `errors`: an attempt ran out of time. */
+export class AttemptTimeoutError extends FallbackError {
+  static {
+    named(this, 'AttemptTimeoutError');
+  }
+  readonly code = 'ERR_ATTEMPT_TIMEOUT';
+  /** Milliseconds. */
+  readonly timeout: number;
+  constructor(timeout: number, who: string, where: Where) {
+    super(`${who} did not answer within ${timeout} ms`, apart(where));
+    this.timeout = timeout;
+  }
+}
+
+/** Inside `errors`: the trigger ran out of time. */
+export class DeadlineError extends FallbackError {
+  static {
+    named(this, 'DeadlineError');
+  }
+  readonly code = 'ERR_DEADLINE';
+  /** Milliseconds. */
+  readonly deadline: number;
+  constructor(deadline: number, where: Where) {
+    super(`${where.tag} ran out of its ${deadline} ms`, apart(where));
+    this.deadline = deadline;
+  }
+}
+
+/** A call after `close()`, or one that `close()` cut short. */
+export class EngineClosedError extends FallbackError {
+  static {
+    named(this, 'EngineClosedError');
+  }
+  readonly code = 'ERR_CLOSED';
+  constructor(where: Where = {}, errors?: readonly unknown[]) {
+    super('The engine is closed', where, errors);
+  }
+}
+
+/** All of them; narrows by `code`. */
+export type AnyFallbackError =
+  | InvalidRequestError
+  | InvalidDefinitionError
+  | InvalidInputError
+  | InvalidConfigError
+  | InvalidSnapshotError
+  | UnknownFallbackError
+  | SessionError
+  | FallbackFailedError
+  | FallbackExhaustedError
+  | AttemptTimeoutError
+  | DeadlineError
+  | EngineClosedError;
+
+/** For an error among other errors: the primary's is the cause of the whole, not of each. */
+function apart({ id, tag, env, product, cache, token }: Where): Where {
+  return { id, tag, env, product, cache, token };
+}
+
+/** On the prototype, as the built-in errors have it, so that the stack's first line reads right, minified or not. */
+function named(type: { readonly prototype: Error }, name: string): void {
+  Object.defineProperty(type.prototype, 'name', { value: name, configurable: true, writable: true });
+}

@@ -1,0 +1,111 @@
+import type { Where } from './errors.ts';
+import { discreet } from './quote.ts';
+import type { AttemptRecord, BaseConfig, Clock, State } from './types.ts';
+
+/** What each type of event tells, besides {@link EventBase}. */
+export interface EventFacts {
+  /** A trigger was admitted; `probe` says whether as the probe of an exhausted fallback. */
+  readonly triggered: { readonly state: State; readonly probe: boolean };
+  readonly 'attempt-started': { readonly provider: string; readonly attempt: number };
+  readonly 'attempt-ended': AttemptRecord;
+  /** A provider answered. */
+  readonly recovered: { readonly state: State; readonly provider: string; readonly duration: number };
+  /** No provider did. */
+  readonly failed: { readonly state: State; readonly errors: readonly unknown[]; readonly duration: number };
+  /** The fallback has just become exhausted. */
+  readonly exhausted: { readonly failures: number; readonly retryAfter?: number };
+  /** A probe was admitted. */
+  readonly probing: { readonly failures: number };
+  readonly updated: { readonly state: State; readonly config: BaseConfig; readonly revision: number };
+  readonly reset: { readonly config: boolean; readonly keys: boolean };
+  /** The LRU forgot a key. */
+  readonly evicted: { readonly reason: 'full' | 'expired' };
+  /** An attempt settled after it was given up on. */
+  readonly late: {
+    readonly provider: string;
+    readonly attempt: number;
+    readonly outcome: 'fulfilled' | 'rejected';
+    readonly error?: unknown;
+  };
+}
+
+export type EventType = keyof EventFacts;
+
+/** What every event tells. */
+export interface EventBase<T extends EventType> {
+  readonly type: T;
+  /** By the engine's clock. */
+  readonly at: number;
+  readonly id?: string;
+  readonly env: string;
+  readonly product: string;
+  readonly tag: string;
+  readonly cache?: string;
+}
+
+/** An event, told apart by its `type`. Frozen. */
+export type FallbackEvent<T extends EventType = EventType> = { [K in T]: EventBase<K> & EventFacts[K] }[T];
+
+/** May be async; what it throws or rejects with is ignored. */
+export type Listener<T extends EventType = EventType> = (event: FallbackEvent<T>) => unknown;
+
+interface Subscription {
+  readonly listener: Listener;
+}
+
+/** The listeners of one engine. Ask {@link wants} before building an event's facts: unheard events cost nothing. */
+export class Events {
+  readonly #clock: Clock;
+  /** Copied on write, so that an emission under way is not disturbed. */
+  readonly #subscriptions: Record<EventType, readonly Subscription[]> = {
+    triggered: [],
+    'attempt-started': [],
+    'attempt-ended': [],
+    recovered: [],
+    failed: [],
+    exhausted: [],
+    probing: [],
+    updated: [],
+    reset: [],
+    evicted: [],
+    late: [],
+  };
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get types(): readonly EventType[] {
+    return Object.keys(this.#subscriptions) as EventType[];
+  }
+
+  wants(type: EventType): boolean {
+    return this.#subscriptions[type].length > 0;
+  }
+
+  subscribe(types: readonly EventType[], listener: Listener): () => void {
+    const subscription = { listener };
+    for (const type of types) this.#subscriptions[type] = [...this.#subscriptions[type], subscription];
+    return () => {
+      for (const type of types) {
+        this.#subscriptions[type] = this.#subscriptions[type].filter((other) => other !== subscription);
+      }
+    };
+  }
+
+  emit<T extends EventType>(type: T, where: Where, facts: EventFacts[T]): void {
+    const { id, env, product, tag, cache, token } = where;
+    const base = { type, at: this.#clock.now(), ...(id !== undefined && { id }), env, product, tag };
+    const event = { ...base, ...(cache !== undefined && { cache }), ...facts } as unknown as FallbackEvent;
+    Object.freeze(discreet(event, token));
+    for (const { listener } of this.#subscriptions[type]) {
+      try {
+        Promise.resolve(listener(event)).then(undefined, ignore);
+      } catch {
+        // A listener changes nothing: neither the outcome, nor what other listeners hear.
+      }
+    }
+  }
+}
+
+function ignore(): void {}

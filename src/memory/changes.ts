@@ -1,0 +1,102 @@
+import { amend, type Configuration, NO_UPDATES, sameConfiguration, type Updates } from '../definition/config.ts';
+import type { Checked } from '../definition/check.ts';
+import type { Address } from '../definition/request.ts';
+import type { Machine, Unit } from './machine.ts';
+import type { Machines } from './machines.ts';
+import type { Home } from './registry.ts';
+
+/**
+ * Applies an update: to a key alone, or to a whole unit, whose keys follow when next used. What is refused touches nothing,
+ * not even the order in which keys are forgotten.
+ */
+export function update(memory: Machines, address: Address, home: Home, change: Updates, now: number): Checked<Machine | undefined> {
+  const { timeout, cache } = memory.options;
+  const isKey = address.cache !== undefined;
+  const below = memory.unit(address)?.updates ?? NO_UPDATES;
+  const own = isKey ? memory.peek(address)?.own : undefined;
+  const amended = amend(home.definition, isKey ? [below] : [], isKey ? (own?.updates ?? NO_UPDATES) : below, change, timeout);
+  if (amended.issues) return amended;
+  const { updates, configuration } = amended.value;
+  if (isKey && !own) {
+    if (Object.keys(updates).length === 0) return { value: memory.peek(address) };
+    if (home.keyed && home.keyed.amended >= cache.max) return { issues: [{ path: 'cache', message: tooMany(cache.max) }] };
+  }
+  const machine = memory.hold(address, home);
+  if (isKey) pin(machine, updates, configuration);
+  else {
+    machine.unit.updates = updates;
+    reconfigure(machine.unit, configuration, now);
+  }
+  memory.catchUp(machine, now);
+  memory.release(machine);
+  return { value: machine };
+}
+
+/** What `reset` forgets: the state; with `config` the updates; with `keys` the same of every key of the fallback. */
+export function reset(memory: Machines, address: Address, { config = false, keys = false }, now: number): void {
+  const unit = memory.unit(address);
+  if (!unit) return;
+  if (config && address.cache === undefined) {
+    unit.updates = NO_UPDATES;
+    reconfigure(unit, unit.home.configuration, now);
+  }
+  const machines = new Set(keys ? [...memory.keyed(unit)].map(([machine]) => machine) : []);
+  const addressed = memory.peek(address);
+  if (addressed) machines.add(addressed);
+  for (const machine of machines) {
+    if (config) unpin(machine);
+    memory.move(machine, { type: 'RESET' }, now);
+    memory.catchUp(machine, now);
+    machine.lastFailure = undefined;
+  }
+}
+
+/** Forgets all that is not in flight; what is becomes as good as new, and its outcome will move nothing. */
+export function clear(memory: Machines): void {
+  for (const unit of memory.units()) {
+    unit.updates = NO_UPDATES;
+    unit.configuration = unit.home.configuration;
+    unit.revisions = 0;
+    for (const machine of [unit.machine, ...[...memory.keyed(unit)].map(([keyed]) => keyed)]) {
+      unpin(machine);
+      memory.move(machine, { type: 'RESET' }, 0);
+      memory.catchUp(machine, 0);
+      machine.lastFailure = undefined;
+      machine.revisions = machine.triggers = machine.recoveries = 0;
+      if (machine.key !== undefined && machine.inFlight === 0) unit.home.keyed?.delete(machine.key);
+    }
+  }
+  memory.dropClean();
+}
+
+/** Gives a keyed machine updates of its own, which last until they are dropped. */
+export function pin(machine: Machine, updates: Updates, configuration: Configuration): void {
+  const { unit, own } = machine;
+  const now = own?.configuration ?? unit.configuration;
+  const changed = !sameConfiguration(now, configuration);
+  machine.revisions += Number(changed);
+  machine.own = { updates, configuration: changed ? configuration : now, base: unit.configuration };
+  if (own) return;
+  unit.amended++;
+  unit.home.keyed?.pin(machine.key as string, machine);
+}
+
+function unpin(machine: Machine): void {
+  const { unit, own, key } = machine;
+  if (!own || key === undefined) return;
+  machine.own = undefined;
+  machine.revisions += Number(!sameConfiguration(own.configuration, unit.configuration));
+  unit.amended--;
+  unit.home.keyed?.unpin(key, machine);
+}
+
+export function reconfigure(unit: Unit, configuration: Configuration, now: number): void {
+  if (sameConfiguration(unit.configuration, configuration)) return;
+  if (unit.configuration.maxRetries !== configuration.maxRetries) unit.limitedAt = now;
+  unit.configuration = sameConfiguration(unit.home.configuration, configuration) ? unit.home.configuration : configuration;
+  unit.revisions++;
+}
+
+function tooMany(max: number): string {
+  return `expected at most ${max} keys with updates of their own (the cache's max), got one more; reset one with config: true`;
+}

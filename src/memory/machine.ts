@@ -1,0 +1,91 @@
+import type { Configuration, Updates } from '../definition/config.ts';
+import type { MachineEvent } from '../machine/fallback-machine.ts';
+import type { Place, Stepper } from '../machine/step.ts';
+import type { AttemptRecord } from '../types.ts';
+import type { Home } from './registry.ts';
+
+/** One fallback in one env and product: what all its machines share. */
+export interface Unit {
+  readonly home: Home;
+  readonly env: string;
+  readonly product: string;
+  /** Before each of its keys in the LRU: a number of its own and a colon, so that no two units' keys can meet. */
+  readonly prefix: string;
+  readonly machine: Machine;
+  updates: Updates;
+  configuration: Configuration;
+  revisions: number;
+  /** When `maxRetries` was last changed for all: an exhaustion that this causes counts from then. */
+  limitedAt: number;
+  /** What keeps its scope from making room for another: machines held, with failures, with updates of their own. */
+  held: number;
+  failing: number;
+  amended: number;
+}
+
+/** A key's own updates. */
+export interface Own {
+  readonly updates: Updates;
+  readonly configuration: Configuration;
+  /** The unit's configuration that they were merged into. */
+  readonly base: Configuration;
+}
+
+/** One remembered machine: its place in the statechart, and beside it what is unbounded or tells of time. */
+export class Machine {
+  place: Place<Configuration>;
+  generation = 0;
+  /** When the exhaustion, or the probe under way, began; `-Infinity`: the next probe is due at once. */
+  since = 0;
+  triggers = 0;
+  recoveries = 0;
+  /** Effective updates of its own; the unit counts its own apart. */
+  revisions = 0;
+  inFlight = 0;
+  lastFailure: AttemptRecord | undefined = undefined;
+  own: Own | undefined = undefined;
+  readonly unit: Unit;
+  /** The unit's prefix and the cache key; `undefined` for the unit's own machine. */
+  readonly key: string | undefined;
+
+  constructor(unit: Unit, key: string | undefined, place: Place<Configuration>) {
+    this.unit = unit;
+    this.key = key;
+    this.place = place;
+  }
+
+  get cache(): string | undefined {
+    return this.key?.slice(this.unit.prefix.length);
+  }
+
+  get revision(): number {
+    return this.unit.revisions + this.revisions;
+  }
+
+  /** Takes a step: the statechart decides, the time and the generation follow. */
+  move(stepper: Stepper<Configuration>, event: MachineEvent<Configuration>, now: number): void {
+    const step = stepper.step(this.place, event);
+    this.stand(step.to);
+    if (step.newGeneration) this.generation++;
+    if (step.wait !== 'on') this.since = step.wait === 'anew' ? now : Number.NEGATIVE_INFINITY;
+  }
+
+  /** Stands at `place` from now on. */
+  stand(place: Place<Configuration>): void {
+    this.unit.failing += Number(place.failures > 0) - Number(this.place.failures > 0);
+    this.place = place;
+  }
+
+  /** Whether `resetAfter` has elapsed since the exhaustion, or the probe under way, began. */
+  isDue(now: number): boolean {
+    const { resetAfter } = this.place.config;
+    return resetAfter !== null && now - this.since >= resetAfter;
+  }
+}
+
+/** Milliseconds until a probe may be admitted; `undefined` unless exhausted, and where there never will be one. */
+export function retryAfter(place: Place<Configuration>, since: number, now: number): number | undefined {
+  const { resetAfter } = place.config;
+  if (place.state !== 'exhausted' || resetAfter === null) return undefined;
+  return Math.max(0, since + resetAfter - now);
+}

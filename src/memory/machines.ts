@@ -1,0 +1,242 @@
+import { amend, type Configuration, NO_UPDATES } from '../definition/config.ts';
+import type { Address } from '../definition/request.ts';
+import { InvalidRequestError } from '../errors.ts';
+import type { Events } from '../events.ts';
+import type { MachineEvent } from '../machine/fallback-machine.ts';
+import { type Place, Stepper } from '../machine/step.ts';
+import type { Clock } from '../types.ts';
+import { type CacheOptions, KeyedMachines } from './keyed.ts';
+import { Machine, retryAfter, type Unit } from './machine.ts';
+import type { Home } from './registry.ts';
+
+/** One env and product. */
+interface Scope {
+  readonly env: string;
+  readonly product: string;
+  readonly units: Map<string, Unit>;
+  /** The order of last uses. */
+  used: number;
+}
+
+export interface MemoryOptions {
+  readonly cache: CacheOptions;
+  /** The most env and product pairs. */
+  readonly maxScopes: number;
+  /** The engine's timeout for attempts. */
+  readonly timeout: number | null;
+  readonly clock: Clock;
+}
+
+/** All that an engine remembers: env → product → tag → a unit with its own machine, and its keyed ones in the LRU. */
+export class Machines {
+  readonly stepper = new Stepper<Configuration>();
+  readonly options: MemoryOptions;
+  readonly #events: Events;
+  readonly #scopes = new Map<string, Map<string, Scope>>();
+  /** Told only once the memory is whole again: a listener may well call the engine. */
+  #news: (() => void)[] = [];
+  #quiet = 0;
+  #scopeCount = 0;
+  #unitCount = 0;
+  #uses = 0;
+
+  constructor(events: Events, options: MemoryOptions) {
+    this.#events = events;
+    this.options = options;
+  }
+
+  /** The unit at an address, if it is remembered. */
+  unit({ env, product, tag }: Address): Unit | undefined {
+    return this.#scopes.get(env)?.get(product)?.units.get(tag);
+  }
+
+  /** The machine at an address, if it is remembered; asking changes nothing, its recency neither. */
+  peek(address: Address): Machine | undefined {
+    const unit = this.unit(address);
+    if (address.cache === undefined) return unit?.machine;
+    return unit?.home.keyed?.peek(unit.prefix + address.cache);
+  }
+
+  /** The configuration in force at an address. */
+  configuration(address: Address, home: Home): Configuration {
+    const unit = this.unit(address);
+    if (!unit) return home.configuration;
+    const machine = address.cache === undefined ? undefined : home.keyed?.kept(unit.prefix + address.cache);
+    return machine ? this.#current(machine) : unit.configuration;
+  }
+
+  /** How a machine stands, the updates it has yet to take over included; asking changes nothing. */
+  view(machine: Machine): { readonly place: Place<Configuration>; readonly since: number } {
+    const { place, since, unit } = machine;
+    const config = this.#current(machine);
+    if (place.config === config) return { place, since };
+    const step = this.stepper.step(place, { type: 'UPDATE', config });
+    return { place: step.to, since: step.wait === 'anew' ? unit.limitedAt : since };
+  }
+
+  /**
+   * The machine at an address, made if need be, caught up with the newest configuration, and held until {@link release}:
+   * meanwhile it is neither forgotten nor made twice.
+   *
+   * @throws InvalidRequestError where there is no room for one more env and product
+   */
+  hold(address: Address, home: Home): Machine {
+    const unit = this.#unit(address, home);
+    const machine = address.cache === undefined ? unit.machine : this.#keyed(unit, unit.prefix + address.cache);
+    machine.inFlight++;
+    unit.held++;
+    this.catchUp(machine, unit.limitedAt);
+    this.#tell();
+    return machine;
+  }
+
+  /** `age`: milliseconds that it has been out of use already. */
+  release(machine: Machine, age = 0): void {
+    const { unit, key } = machine;
+    machine.inFlight--;
+    unit.held--;
+    if (key !== undefined) unit.home.keyed?.settle(key, machine, age);
+    this.#tell();
+  }
+
+  move(machine: Machine, event: MachineEvent<Configuration>, now: number): void {
+    const before = machine.place;
+    machine.move(this.stepper, event, now);
+    const { place, since } = machine;
+    if (place === before || place.state !== 'exhausted' || before.state === 'exhausted') return;
+    if (!this.#events.wants('exhausted')) return;
+    const after = retryAfter(place, since, now);
+    const facts = { failures: place.failures, ...(after !== undefined && { retryAfter: after }) };
+    this.#news.push(() => this.#events.emit('exhausted', whereOf(machine), facts));
+  }
+
+  /** Takes over the newest configuration, if that is news; an exhaustion that this causes began at `since`. */
+  catchUp(machine: Machine, since: number): void {
+    const config = this.#current(machine);
+    if (machine.place.config !== config) this.move(machine, { type: 'UPDATE', config }, since);
+  }
+
+  /** All units, those of the least recently used env and product first. */
+  units(): Unit[] {
+    return this.#allScopes()
+      .sort((one, other) => one.used - other.used)
+      .flatMap(({ units }) => [...units.values()]);
+  }
+
+  /** The remembered keyed machines of a unit, the least recently used first, each with its age where there is a `ttl`. */
+  *keyed({ home, prefix }: Unit): Generator<readonly [machine: Machine, age: number | undefined]> {
+    for (const [key, machine, age] of home.keyed ?? []) if (key.startsWith(prefix)) yield [machine, age];
+  }
+
+  /** Forgets each env and product with which nothing would be lost. */
+  dropClean(): void {
+    for (const scope of this.#allScopes()) if (isClean(scope)) this.#drop(scope);
+  }
+
+  /** How many more env and product pairs there is room for, without forgetting any. */
+  get room(): number {
+    return this.options.maxScopes - this.#scopeCount;
+  }
+
+  #current(machine: Machine): Configuration {
+    const { own, unit } = machine;
+    if (!own) return unit.configuration;
+    if (own.base === unit.configuration) return own.configuration;
+    const merged = amend(unit.home.definition, [unit.updates], own.updates, NO_UPDATES, this.options.timeout);
+    // Where the settings' schema refuses the two updates together, the key keeps what it has.
+    const configuration = merged.issues ? own.configuration : merged.value.configuration;
+    machine.own = { ...own, configuration, base: unit.configuration };
+    return configuration;
+  }
+
+  #keyed(unit: Unit, key: string): Machine {
+    const { home } = unit;
+    home.keyed ??= new KeyedMachines(this.options.cache, this.options.clock, this.#forget);
+    const known = home.keyed.get(key);
+    if (known) return known;
+    const machine = new Machine(unit, key, this.stepper.fresh(unit.configuration));
+    home.keyed.add(key, machine);
+    return machine;
+  }
+
+  readonly #forget = (machine: Machine, reason: 'full' | 'expired'): void => {
+    if (machine.place.failures > 0) machine.unit.failing--;
+    if (!this.#events.wants('evicted')) return;
+    const where = whereOf(machine);
+    this.#news.push(() => this.#events.emit('evicted', where, { reason }));
+  };
+
+  /** Does `work`, and only then tells what news it made. */
+  quietly<T>(work: () => T): T {
+    this.#quiet++;
+    try {
+      return work();
+    } finally {
+      this.#quiet--;
+      this.#tell();
+    }
+  }
+
+  #tell(): void {
+    while (this.#quiet === 0 && this.#news.length > 0) this.#news.shift()?.();
+  }
+
+  #unit(address: Address, home: Home): Unit {
+    const { env, product, tag } = address;
+    const scope = this.#scopes.get(env)?.get(product) ?? this.#scope(env, product);
+    scope.used = ++this.#uses;
+    const known = scope.units.get(tag);
+    if (known) return known;
+    const { configuration } = home;
+    const counts = { revisions: 0, limitedAt: 0, held: 0, failing: 0, amended: 0 };
+    const prefix = `${++this.#unitCount}:`;
+    const unit = { home, env, product, prefix, updates: NO_UPDATES, configuration, ...counts } as Unit;
+    (unit as { machine: Machine }).machine = new Machine(unit, undefined, this.stepper.fresh(configuration));
+    scope.units.set(tag, unit);
+    return unit;
+  }
+
+  #scope(env: string, product: string): Scope {
+    if (this.room <= 0) this.#makeRoom(env, product);
+    const products = this.#scopes.get(env) ?? new Map<string, Scope>();
+    const scope = { env, product, units: new Map(), used: 0 };
+    this.#scopes.set(env, products.set(product, scope));
+    this.#scopeCount++;
+    return scope;
+  }
+
+  #makeRoom(env: string, product: string): void {
+    const clean = this.#allScopes().filter(isClean);
+    if (clean.length > 0) return this.#drop(clean.reduce((oldest, scope) => (scope.used < oldest.used ? scope : oldest)));
+    const message = `expected at most ${this.options.maxScopes} env and product pairs (maxScopes), none of which is idle, got one more`;
+    throw new InvalidRequestError([{ path: 'product', message }], { env, product });
+  }
+
+  #drop({ env, product, units }: Scope): void {
+    for (const unit of units.values()) {
+      for (const [machine] of this.keyed(unit)) {
+        unit.home.keyed?.delete(machine.key as string);
+        this.#forget(machine, 'full');
+      }
+    }
+    const products = this.#scopes.get(env);
+    products?.delete(product);
+    if (products?.size === 0) this.#scopes.delete(env);
+    this.#scopeCount--;
+  }
+
+  #allScopes(): Scope[] {
+    return [...this.#scopes.values()].flatMap((products) => [...products.values()]);
+  }
+}
+
+/** Whether nothing would be lost with this env and product: no failures, no updates, nothing in flight. */
+function isClean({ units }: Scope): boolean {
+  return [...units.values()].every(
+    ({ held, failing, amended, updates }) => held + failing + amended === 0 && Object.keys(updates).length === 0,
+  );
+}
+
+export function whereOf({ unit, cache }: Machine): { env: string; product: string; tag: string; cache: string | undefined } {
+  return { env: unit.env, product: unit.product, tag: unit.home.definition.tag, cache };
+}

@@ -1,0 +1,85 @@
+import { type Configuration, configure } from '../definition/config.ts';
+import type { Definition } from '../definition/definition.ts';
+import { nearest } from '../definition/nearest.ts';
+import { InvalidConfigError, InvalidDefinitionError, UnknownFallbackError, type Where } from '../errors.ts';
+import { show } from '../quote.ts';
+import type { FallbackInfo } from '../types.ts';
+import type { KeyedMachines } from './keyed.ts';
+
+/** One definition in one engine. */
+export interface Home {
+  readonly definition: Definition;
+  /** The configuration without updates. */
+  readonly configuration: Configuration;
+  /** Made at the first keyed use. */
+  keyed: KeyedMachines | undefined;
+}
+
+/** The definitions of one engine, by tag. */
+export class Registry {
+  readonly #homes = new Map<string, Home[]>();
+  readonly #timeout: number | null;
+
+  constructor(timeout: number | null) {
+    this.#timeout = timeout;
+  }
+
+  /** @throws InvalidDefinitionError where the tag is taken in one of its envs and products */
+  define(definition: Definition): void {
+    const homes = this.#homes.get(definition.tag) ?? [];
+    const taken = homes.find((home) => overlap(home.definition, definition));
+    if (taken) {
+      const message = `expected a tag of its own in each env and product, got ${show(definition.tag)} again`;
+      throw new InvalidDefinitionError([{ path: 'tag', message }], { tag: definition.tag });
+    }
+    const configuration = configure(definition, [], this.#timeout);
+    if (configuration.issues) throw new InvalidConfigError(configuration.issues, definition, configuration.thrown);
+    this.#homes.set(definition.tag, [...homes, { definition, configuration: configuration.value, keyed: undefined }]);
+  }
+
+  /** @throws UnknownFallbackError */
+  find(where: Where & { readonly tag: string; readonly env: string; readonly product: string }): Home {
+    const home = this.seek(where.tag, where.env, where.product);
+    if (home) return home;
+    const here = [...this].filter(({ definition }) => isIn(definition, where.env, where.product));
+    return refuse(where, here);
+  }
+
+  /** There is no such tag anywhere. @throws UnknownFallbackError */
+  refuse(where: Where): never {
+    return refuse(where, [...this]);
+  }
+
+  seek(tag: string, env: string, product: string): Home | undefined {
+    return this.#homes.get(tag)?.find(({ definition }) => isIn(definition, env, product));
+  }
+
+  has(tag: string): boolean {
+    return this.#homes.has(tag);
+  }
+
+  list(): FallbackInfo[] {
+    return [...this].map(({ definition }) => structuredClone(definition.info));
+  }
+
+  *[Symbol.iterator](): Generator<Home> {
+    for (const homes of this.#homes.values()) yield* homes;
+  }
+}
+
+function refuse(where: Where, homes: readonly Home[]): never {
+  const known = [...new Set(homes.map(({ definition }) => definition.tag))];
+  throw new UnknownFallbackError(known, nearest(where.tag ?? '', known), where);
+}
+
+function isIn({ envs, products }: Definition, env: string, product: string): boolean {
+  return (envs?.has(env) ?? true) && (products?.has(product) ?? true);
+}
+
+function overlap(one: Definition, other: Definition): boolean {
+  return meet(one.envs, other.envs) && meet(one.products, other.products);
+}
+
+function meet(one: ReadonlySet<string> | undefined, other: ReadonlySet<string> | undefined): boolean {
+  return !one || !other || [...one].some((place) => other.has(place));
+}

@@ -1,0 +1,55 @@
+/**
+ * How the engine puts values and errors into words: safely, whatever they are, and never with a session's token.
+ */
+
+/** What came, in a few words. Long strings are told by length, so that no part of a secret is ever cut loose. */
+export function show(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (typeof value === 'string') return value.length > 40 ? `a string of ${value.length} characters` : JSON.stringify(value);
+  if (typeof value === 'bigint') return `${value}n`;
+  if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`;
+  if (typeof value !== 'object' || value === null) return String(value);
+  try {
+    return Array.isArray(value) ? 'an array' : 'an object';
+  } catch {
+    return 'an object that cannot be read';
+  }
+}
+
+/** An error as text: `Name: message`, or what was thrown instead of one. */
+export function quote(error: unknown): string {
+  try {
+    if (typeof error === 'string') return error;
+    return error instanceof Error ? `${error.name}: ${error.message}` : show(error);
+  } catch {
+    return 'an error that cannot be read';
+  }
+}
+
+/** `text` with `[token]` wherever the token stood, as it is or as JSON writes it. */
+export function conceal(text: string, token: string | undefined): string {
+  if (!token) return text;
+  return text.replaceAll(token, '[token]').replaceAll(JSON.stringify(token).slice(1, -1), '[token]');
+}
+
+const ERROR_FIELDS = new Set(['cause', 'error', 'lastError']);
+
+/** A JSON copy of facts of ours: each error in them as text, the token nowhere. Foreign objects stay as they are. */
+export function plain(value: unknown, token?: string, key = ''): unknown {
+  if (ERROR_FIELDS.has(key)) return conceal(quote(value), token);
+  if (typeof value === 'string') return conceal(value, token);
+  if (Array.isArray(value)) return value.map((item) => plain(item, token, key === 'errors' ? 'error' : ''));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, plain(item, token, name)]));
+}
+
+/** Makes `JSON.stringify` of `facts` show no token: needed only where there is one. */
+export function discreet<T extends object>(facts: T, token: string | undefined): T {
+  if (token) Object.defineProperty(facts, 'toJSON', { value: () => plain({ ...facts }, token) });
+  return facts;
+}
+
+/** The text of a record's error as anyone may read it: without the token of the session that met it. */
+export function errorText(record: { readonly error?: unknown; toJSON?(): { error?: string } }): string | undefined {
+  return Object.hasOwn(record, 'toJSON') ? record.toJSON?.().error : quote(record.error);
+}

@@ -1,0 +1,179 @@
+/**
+ * What the compiler knows of each tag: inferred from the tuple of definitions, never written twice.
+ */
+import type { EventType, Listener } from './events.ts';
+import type {
+  Fallback,
+  FallbackInfo,
+  IFallbackProcessorInput,
+  Inspection,
+  ISession,
+  ResetResult,
+  RestoreResult,
+  RunOptions,
+  Snapshot,
+  TriggerResult,
+  UpdateResult,
+} from './types.ts';
+
+type Action = IFallbackProcessorInput['action'];
+type AnyRecord = Record<string, unknown>;
+type Fallbacks = readonly Fallback[];
+
+/** The tags of a tuple of definitions. */
+export type TagOf<Fs extends Fallbacks> = Fs[number]['tag'];
+
+type Find<Fs extends Fallbacks, T> = Extract<Fs[number], { readonly tag: T }>;
+type Facts<F> = F extends { readonly '~types'?: infer Types } ? NonNullable<Types> : never;
+
+/** What a trigger of this tag takes. */
+export type InputOf<Fs extends Fallbacks, T> = Facts<Find<Fs, T>> extends (input: infer In) => unknown ? In : never;
+/** What a trigger of this tag gives: the union of its providers' outputs. */
+export type OutputOf<Fs extends Fallbacks, T> = Facts<Find<Fs, T>> extends (...args: never[]) => { readonly output: infer Out } ? Out : never;
+/** What an update of this tag takes. */
+export type UpdateOf<Fs extends Fallbacks, T> = Facts<Find<Fs, T>> extends (
+  ...args: never[]
+) => { readonly name: infer N extends string; readonly settings: infer S }
+  ? UpdateInput<N, S>
+  : never;
+
+/** `null` brings the definition's value back. */
+export type UpdateInput<N extends string = string, S = unknown> = { readonly [K in keyof S]?: S[K] | null } & {
+  readonly maxRetries?: number | null;
+  readonly fallbackProvider?: N | null;
+  readonly deadline?: number | null;
+  readonly resetAfter?: number | 'never' | null;
+  readonly providers?: {
+    readonly [K in N]?: {
+      readonly enabled?: boolean | null;
+      readonly retries?: number | null;
+      readonly timeout?: number | null;
+    } | null;
+  } | null;
+};
+
+export interface ResetInput {
+  /** Also drops the updates. */
+  readonly config?: boolean;
+  /** Also forgets the state of every cache key of the fallback in this env and product. */
+  readonly keys?: boolean;
+}
+
+interface Place {
+  readonly env?: string;
+  readonly product?: string;
+  readonly session?: ISession;
+  readonly cache?: string;
+}
+
+type TriggerInput<In> = {} extends In ? { readonly input?: In } : { readonly input: In };
+
+type InputFor<Fs extends Fallbacks, T, A> = A extends 'trigger'
+  ? TriggerInput<InputOf<Fs, T>>
+  : A extends 'update'
+    ? { readonly input?: UpdateOf<Fs, T> }
+    : { readonly input?: ResetInput };
+
+type ResultFor<Fs extends Fallbacks, T, A> = A extends 'trigger'
+  ? TriggerResult<OutputOf<Fs, T>>
+  : A extends 'update'
+    ? UpdateResult
+    : ResetResult;
+
+type PerCall<V, A extends readonly unknown[]> = V | ((...args: A) => V);
+
+interface Guarding {
+  /** Milliseconds for the primary; `null` or nothing: none. */
+  readonly timeout?: number | null;
+  /** `false`: the error is the caller's own; it is rethrown and nothing falls back. Default: the definition's. */
+  readonly handle?: (error: unknown) => boolean;
+}
+
+/** Options of `wrap`: each a value, or a function that makes one of each call's arguments. */
+export interface WrapOptions<In, A extends readonly unknown[]> extends Guarding {
+  /** Makes the trigger's input. Default: the first argument. */
+  readonly input?: (error: unknown, ...args: A) => In;
+  readonly env?: PerCall<string, A>;
+  readonly product?: PerCall<string, A>;
+  readonly cache?: PerCall<string | undefined, A>;
+  readonly session?: PerCall<ISession | undefined, A>;
+  readonly signal?: PerCall<AbortSignal | undefined, A>;
+  readonly id?: PerCall<string | undefined, A>;
+  /** Milliseconds for the primary and the fallback together. */
+  readonly deadline?: PerCall<number | undefined, A>;
+}
+
+/** Options of `call`. */
+export interface CallOptions extends Guarding, Place, RunOptions {}
+
+/** The options of `wrap` may be left out where the first argument already fits as input. */
+type WrapArguments<In, A extends readonly unknown[]> = (A extends readonly [infer First, ...unknown[]] ? First : {}) extends In
+  ? [options?: WrapOptions<In, A>]
+  : [options: WrapOptions<In, A> & { readonly input: unknown }];
+
+interface Typed<Fs extends Fallbacks> {
+  run<const T extends TagOf<Fs>, const A extends Action>(
+    request: Place & { readonly fallback_tag: T; readonly action: A } & InputFor<Fs, NoInfer<T>, NoInfer<A>>,
+    options?: RunOptions,
+  ): Promise<ResultFor<Fs, T, A>>;
+  wrap<const T extends TagOf<Fs>, This, A extends readonly unknown[], R>(
+    tag: T,
+    primary: (this: This, ...args: A) => R,
+    ...options: WrapArguments<InputOf<Fs, T>, A>
+  ): (this: This, ...args: A) => Promise<Awaited<R> | OutputOf<Fs, T>>;
+  call<const T extends TagOf<Fs>, R>(
+    tag: T,
+    primary: (context: { readonly signal: AbortSignal; readonly id: string }) => R,
+    ...options: {} extends InputOf<Fs, T>
+      ? [options?: CallOptions & TriggerInput<InputOf<Fs, T>>]
+      : [options: CallOptions & TriggerInput<InputOf<Fs, T>>]
+  ): Promise<Awaited<R> | OutputOf<Fs, T>>;
+}
+
+type DynamicRequest = Omit<IFallbackProcessorInput, 'env' | 'product'> & Partial<Pick<IFallbackProcessorInput, 'env' | 'product'>>;
+
+interface Dynamic {
+  run<const A extends Action>(
+    request: DynamicRequest & { action: A },
+    options?: RunOptions,
+  ): Promise<A extends 'trigger' ? TriggerResult : A extends 'update' ? UpdateResult : ResetResult>;
+  wrap<This, A extends readonly unknown[], R>(
+    tag: string,
+    primary: (this: This, ...args: A) => R,
+    options?: WrapOptions<AnyRecord, A>,
+  ): (this: This, ...args: A) => Promise<unknown>;
+  call(
+    tag: string,
+    primary: (context: { readonly signal: AbortSignal; readonly id: string }) => unknown,
+    options?: CallOptions & { readonly input?: AnyRecord },
+  ): Promise<unknown>;
+}
+
+interface Common<T extends string> {
+  /** Adds a fallback. @throws InvalidDefinitionError where its tag is taken in one of its envs and products */
+  define(fallback: Fallback): void;
+  /** Whether there is such a fallback: the tag anywhere, or the request's tag in its env and product. Never throws. */
+  has(tag: string): tag is T;
+  has<R extends { readonly fallback_tag: string }>(request: R): request is R & { readonly fallback_tag: T };
+  list(): FallbackInfo[];
+  /** How a fallback, or one key of it, is doing. Creates nothing, renews nothing. */
+  inspect(request: { readonly env?: string; readonly product?: string; readonly fallback_tag: T; readonly cache?: string }): Inspection;
+  /** All that is remembered, as plain JSON; what is in flight is taken as abandoned. Works after `close`, too. */
+  snapshot(): Snapshot;
+  /** Replaces all that is remembered. @throws InvalidSnapshotError, and then nothing has changed */
+  restore(snapshot: unknown): RestoreResult;
+  /** Subscribes to one type of event, or to all; returns the function that unsubscribes. */
+  on<E extends EventType>(type: E, listener: Listener<E>): () => void;
+  on(type: '*', listener: Listener): () => void;
+  /** Refuses what comes, waits up to `grace` ms (default: 0) for what is in flight, then aborts it. */
+  close(options?: { readonly grace?: number }): Promise<void>;
+}
+
+/** `ductape.fallback`: typed by the engine's definitions, or open to any request where it was made without. */
+export type FallbackApi<Fs extends Fallbacks> = ([TagOf<Fs>] extends [never] ? Dynamic : string extends TagOf<Fs> ? Dynamic : Typed<Fs>) &
+  Common<[TagOf<Fs>] extends [never] ? string : TagOf<Fs>>;
+
+export interface Ductape<Fs extends Fallbacks> {
+  readonly fallback: FallbackApi<Fs>;
+}
+
