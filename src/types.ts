@@ -172,6 +172,15 @@ export interface Fallback<T extends string = string, In = never, Out = unknown, 
   readonly '~types'?: (input: In) => { readonly output: Out; readonly name: N; readonly settings: S };
 }
 
+/**
+ * `T` itself, and yet nothing to infer `T` from (`NoInfer` would stay visible in the result): a definition's types come from
+ * the definition, not from the engine it is written into; a primary's arguments from the primary, not from its options.
+ */
+export type Given<T> = [T][T extends unknown ? 0 : never];
+
+/** `unknown` rather than `any`. */
+export type Known<T> = 0 extends 1 & T ? unknown : T;
+
 /** What a trigger resolves to. */
 export interface TriggerResult<O = unknown> {
   readonly action: 'trigger';
@@ -280,23 +289,23 @@ export type SessionVerifier = (token: string, about: { env: string; product: str
 /** Options of {@link createDuctape}. */
 export interface DuctapeOptions<Fs> {
   /** The fallbacks to start with. Without them the engine takes any request, and `define` adds them. */
-  readonly fallbacks?: Fs;
+  readonly fallbacks?: Fs | undefined;
   /** The env of calls that name none. */
-  readonly env?: string;
+  readonly env?: string | undefined;
   /** The product of calls that name none. */
-  readonly product?: string;
+  readonly product?: string | undefined;
   /** A verifier for each session tag. With it, any other session is refused; without it, sessions pass unverified. */
-  readonly sessions?: Readonly<Record<string, SessionVerifier>>;
+  readonly sessions?: Readonly<Record<string, SessionVerifier>> | undefined;
   /** Each definition's LRU of keyed machines. `max` defaults to 10 000; `ttl` (ms since the last use) to none. */
-  readonly cache?: { readonly max?: number; readonly ttl?: number };
+  readonly cache?: { readonly max?: number; readonly ttl?: number } | undefined;
   /** Milliseconds for one attempt of providers that name no timeout. Default: none. */
-  readonly timeout?: number | null;
+  readonly timeout?: number | null | undefined;
   /** How many env and product pairs are remembered. Default: 1 000. */
-  readonly maxScopes?: number;
+  readonly maxScopes?: number | undefined;
   /** Default: {@link systemClock}. */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
   /** In [0, 1). Default: `Math.random`. */
-  readonly random?: () => number;
+  readonly random?: (() => number) | undefined;
   /** What makes this engine's ids unlike any other's. Default: 128 random bits. */
-  readonly nonce?: string;
+  readonly nonce?: string | undefined;
 }

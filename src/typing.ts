@@ -5,9 +5,11 @@ import type { EventType, Listener } from './events.ts';
 import type {
   Fallback,
   FallbackInfo,
+  Given,
   IFallbackProcessorInput,
   Inspection,
   ISession,
+  Known,
   ResetResult,
   RestoreResult,
   RunOptions,
@@ -60,13 +62,13 @@ export interface ResetInput {
 }
 
 interface Place {
-  readonly env?: string;
-  readonly product?: string;
-  readonly session?: ISession;
-  readonly cache?: string;
+  readonly env?: string | undefined;
+  readonly product?: string | undefined;
+  readonly session?: ISession | undefined;
+  readonly cache?: string | undefined;
 }
 
-type TriggerInput<In> = {} extends In ? { readonly input?: In } : { readonly input: In };
+type TriggerInput<In> = {} extends In ? { readonly input?: In | undefined } : { readonly input: In };
 
 type InputFor<Fs extends Fallbacks, T, A> = A extends 'trigger'
   ? TriggerInput<InputOf<Fs, T>>
@@ -84,23 +86,23 @@ type PerCall<V, A extends readonly unknown[]> = V | ((...args: A) => V);
 
 interface Guarding {
   /** Milliseconds for the primary; `null` or nothing: none. */
-  readonly timeout?: number | null;
+  readonly timeout?: number | null | undefined;
   /** `false`: the error is the caller's own; it is rethrown and nothing falls back. Default: the definition's. */
-  readonly handle?: (error: unknown) => boolean;
+  readonly handle?: ((error: unknown) => boolean) | undefined;
 }
 
 /** Options of `wrap`: each a value, or a function that makes one of each call's arguments. */
 export interface WrapOptions<In, A extends readonly unknown[]> extends Guarding {
   /** Makes the trigger's input. Default: the first argument. */
-  readonly input?: (error: unknown, ...args: A) => In;
-  readonly env?: PerCall<string, A>;
-  readonly product?: PerCall<string, A>;
-  readonly cache?: PerCall<string | undefined, A>;
-  readonly session?: PerCall<ISession | undefined, A>;
-  readonly signal?: PerCall<AbortSignal | undefined, A>;
-  readonly id?: PerCall<string | undefined, A>;
+  readonly input?: ((error: unknown, ...args: A) => In) | undefined;
+  readonly env?: PerCall<string, A> | undefined;
+  readonly product?: PerCall<string, A> | undefined;
+  readonly cache?: PerCall<string | undefined, A> | undefined;
+  readonly session?: PerCall<ISession | undefined, A> | undefined;
+  readonly signal?: PerCall<AbortSignal | undefined, A> | undefined;
+  readonly id?: PerCall<string | undefined, A> | undefined;
   /** Milliseconds for the primary and the fallback together. */
-  readonly deadline?: PerCall<number | undefined, A>;
+  readonly deadline?: PerCall<number | undefined, A> | undefined;
 }
 
 /** Options of `call`. */
@@ -109,7 +111,10 @@ export interface CallOptions extends Guarding, Place, RunOptions {}
 /** The options of `wrap` may be left out where the first argument already fits as input. */
 type WrapArguments<In, A extends readonly unknown[]> = (A extends readonly [infer First, ...unknown[]] ? First : {}) extends In
   ? [options?: WrapOptions<In, A>]
-  : [options: WrapOptions<In, A> & { readonly input: unknown }];
+  : [options: WrapOptions<In, A> & { readonly input: {} }];
+
+/** The primary's arguments as they are: options that ask for fewer of them do not take the others away. */
+type Settled<A extends readonly unknown[]> = Extract<Given<A>, readonly unknown[]>;
 
 interface Typed<Fs extends Fallbacks> {
   run<const T extends TagOf<Fs>, const A extends Action>(
@@ -119,33 +124,33 @@ interface Typed<Fs extends Fallbacks> {
   wrap<const T extends TagOf<Fs>, This, A extends readonly unknown[], R>(
     tag: T,
     primary: (this: This, ...args: A) => R,
-    ...options: WrapArguments<InputOf<Fs, T>, A>
-  ): (this: This, ...args: A) => Promise<Awaited<R> | OutputOf<Fs, T>>;
+    ...options: WrapArguments<InputOf<Fs, T>, Settled<A>>
+  ): (this: This, ...args: A) => Promise<Known<Awaited<R>> | OutputOf<Fs, T>>;
   call<const T extends TagOf<Fs>, R>(
     tag: T,
     primary: (context: { readonly signal: AbortSignal; readonly id: string }) => R,
     ...options: {} extends InputOf<Fs, T>
       ? [options?: CallOptions & TriggerInput<InputOf<Fs, T>>]
       : [options: CallOptions & TriggerInput<InputOf<Fs, T>>]
-  ): Promise<Awaited<R> | OutputOf<Fs, T>>;
+  ): Promise<Known<Awaited<R>> | OutputOf<Fs, T>>;
 }
 
-type DynamicRequest = Omit<IFallbackProcessorInput, 'env' | 'product'> & Partial<Pick<IFallbackProcessorInput, 'env' | 'product'>>;
+type DynamicRequest = Place & { readonly fallback_tag: string; readonly input?: AnyRecord | undefined };
 
 interface Dynamic {
   run<const A extends Action>(
-    request: DynamicRequest & { action: A },
+    request: DynamicRequest & { readonly action: A },
     options?: RunOptions,
   ): Promise<A extends 'trigger' ? TriggerResult : A extends 'update' ? UpdateResult : ResetResult>;
   wrap<This, A extends readonly unknown[], R>(
     tag: string,
     primary: (this: This, ...args: A) => R,
-    options?: WrapOptions<AnyRecord, A>,
+    options?: WrapOptions<AnyRecord, Settled<A>>,
   ): (this: This, ...args: A) => Promise<unknown>;
   call(
     tag: string,
     primary: (context: { readonly signal: AbortSignal; readonly id: string }) => unknown,
-    options?: CallOptions & { readonly input?: AnyRecord },
+    options?: CallOptions & { readonly input?: AnyRecord | undefined },
   ): Promise<unknown>;
 }
 
@@ -157,7 +162,7 @@ interface Common<T extends string> {
   has<R extends { readonly fallback_tag: string }>(request: R): request is R & { readonly fallback_tag: T };
   list(): FallbackInfo[];
   /** How a fallback, or one key of it, is doing. Creates nothing, renews nothing. */
-  inspect(request: { readonly env?: string; readonly product?: string; readonly fallback_tag: T; readonly cache?: string }): Inspection;
+  inspect(request: Omit<Place, 'session'> & { readonly fallback_tag: T }): Inspection;
   /** All that is remembered, as plain JSON; what is in flight is taken as abandoned. Works after `close`, too. */
   snapshot(): Snapshot;
   /** Replaces all that is remembered. @throws InvalidSnapshotError, and then nothing has changed */

@@ -1,12 +1,13 @@
-import type { Fallback, Provider, ProviderBase, StandardSchema } from '../types.ts';
+import type { Fallback, Given, Known, Provider, ProviderBase, StandardSchema } from '../types.ts';
 import { fallbackOf } from './definition.ts';
 
-type Any = {} | null | undefined;
+// biome-ignore lint/suspicious/noConfusingVoidType: a provider may answer nothing; and `unknown` would leave value functions untyped.
+type Any = {} | null | undefined | void;
 type Named<N> = { readonly name: N } & {
   readonly [K in 'run' | 'value' | Exclude<keyof ProviderBase<never, never>, 'name'>]?: unknown;
 };
-/** What a provider's answer comes to: unwrapped, and `unknown` rather than `any`. */
-type Output<O> = 0 extends 1 & O ? unknown : Awaited<O extends (...args: never[]) => unknown ? never : O>;
+/** What a provider's answer comes to, unwrapped. */
+type Output<O> = Awaited<O extends (...args: never[]) => unknown ? never : O>;
 
 /**
  * Checks a fallback's definition and freezes it. The types of its input and output are inferred: write them once, in
@@ -63,6 +64,6 @@ export function defineFallback<
   readonly session?: 'optional' | 'required';
   /** Tried in this order; 1 to 64, of unique names. */
   readonly providers: readonly [...{ [K in keyof Os]: Provider<NoInfer<I>, NoInfer<S>, Os[K]> }] & readonly Named<N>[];
-}): Fallback<T, In, Out, N, SIn> {
-  return fallbackOf(definition) as Fallback<T, In, Out, N, SIn>;
+}): Fallback<T, Given<In>, Given<Known<Out>>, N, Given<SIn>> {
+  return fallbackOf(definition) as Fallback<T, Given<In>, Given<Known<Out>>, N, Given<SIn>>;
 }

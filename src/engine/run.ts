@@ -57,7 +57,7 @@ async function reconfigure(engine: Engine, flight: Flight, request: Request, hom
 function applyUpdate({ memory, events }: Engine, flight: Flight, request: Request, home: Home, now: number): UpdateResult {
   const change = accepted(readUpdate(home.definition, request.input), flight);
   const machine = accepted(update(memory, request, home, change, now), flight);
-  const state = machine ? memory.view(machine).place.state : 'idle';
+  const state = machine?.place.state ?? 'idle';
   const revision = machine?.revision ?? memory.unit(request)?.revisions ?? 0;
   const config = memory.configuration(request, home).values;
   if (events.wants('updated')) events.emit('updated', flight, { state, config, revision });

@@ -278,9 +278,7 @@ export class Trigger {
 
   /** Before admission: neither an attempt nor a verdict. */
   #throwIfOver(): void {
-    if (!this.#isOver()) return;
-    const machine = this.#tools.memory.peek(this.#request);
-    this.#flight.throwIfOver(this.#now, machine && this.#tools.memory.view(machine).place.state);
+    if (this.#isOver()) this.#flight.throwIfOver(this.#now, this.#tools.memory.look(this.#request)?.place.state);
   }
 
   /** The outcome of a trigger admitted in an older generation moves no machine. */

@@ -18,7 +18,7 @@ export function update(memory: Machines, address: Address, home: Home, change: U
   if (amended.issues) return amended;
   const { updates, configuration } = amended.value;
   if (isKey && !own) {
-    if (Object.keys(updates).length === 0) return { value: memory.peek(address) };
+    if (Object.keys(updates).length === 0) return { value: memory.look(address) };
     if (home.keyed && home.keyed.amended >= cache.max) return { issues: [{ path: 'cache', message: tooMany(cache.max) }] };
   }
   const machine = memory.hold(address, home);

@@ -9,11 +9,10 @@ import type { Registry } from './registry.ts';
 export function inspect(memory: Machines, registry: Registry, address: Address, now: number): Inspection {
   const home = registry.find(address);
   const config = memory.configuration(address, home).values;
-  const machine = memory.peek(address);
+  const machine = memory.look(address);
   const revision = machine?.revision ?? memory.unit(address)?.revisions ?? 0;
   if (!machine) return { state: 'idle', failures: 0, config, revision, triggers: 0, recoveries: 0, inFlight: 0 };
-  const { triggers, recoveries, inFlight, lastFailure } = machine;
-  const { place, since } = memory.view(machine);
+  const { place, since, triggers, recoveries, inFlight, lastFailure } = machine;
   const after = retryAfter(place, since, now);
   const inspection: Inspection = {
     state: place.state,

@@ -3,7 +3,7 @@ import type { Address } from '../definition/request.ts';
 import { InvalidRequestError } from '../errors.ts';
 import type { Events } from '../events.ts';
 import type { MachineEvent } from '../machine/fallback-machine.ts';
-import { type Place, Stepper } from '../machine/step.ts';
+import { Stepper } from '../machine/step.ts';
 import type { Clock } from '../types.ts';
 import { type CacheOptions, KeyedMachines } from './keyed.ts';
 import { Machine, retryAfter, type Unit } from './machine.ts';
@@ -65,13 +65,11 @@ export class Machines {
     return machine ? this.#current(machine) : unit.configuration;
   }
 
-  /** How a machine stands, the updates it has yet to take over included; asking changes nothing. */
-  view(machine: Machine): { readonly place: Place<Configuration>; readonly since: number } {
-    const { place, since, unit } = machine;
-    const config = this.#current(machine);
-    if (place.config === config) return { place, since };
-    const step = this.stepper.step(place, { type: 'UPDATE', config });
-    return { place: step.to, since: step.wait === 'anew' ? unit.limitedAt : since };
+  /** The machine at an address, if it is remembered, caught up with the newest configuration. */
+  look(address: Address): Machine | undefined {
+    const machine = this.peek(address);
+    if (machine) this.quietly(() => this.catchUp(machine, machine.unit.limitedAt));
+    return machine;
   }
 
   /**

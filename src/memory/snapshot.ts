@@ -13,19 +13,24 @@ import type { Home, Registry } from './registry.ts';
 
 /** The whole memory as plain JSON. What is in flight is taken as abandoned. */
 export function takeSnapshot(memory: Machines, now: number): Snapshot {
-  const machines = memory.units().flatMap((unit) => [
-    ...entry(memory, unit.machine, now),
-    ...[...memory.keyed(unit)].flatMap(([machine, age]) => entry(memory, machine, now, age)),
-  ]);
+  const machines = memory.quietly(() =>
+    memory
+      .units()
+      .flatMap((unit) => [
+        ...entry(memory, unit.machine, now),
+        ...[...memory.keyed(unit)].flatMap(([machine, age]) => entry(memory, machine, now, age)),
+      ]),
+  );
   return { version: 1, takenAt: now, machines };
 }
 
 function entry(memory: Machines, machine: Machine, now: number, age?: number): MachineEntry[] {
   const { triggers, recoveries, unit } = machine;
+  memory.catchUp(machine, unit.limitedAt);
   const isKey = machine.key !== undefined;
   const revision = isKey ? machine.revisions : unit.revisions;
   const updates = isKey ? machine.own?.updates : unit.updates;
-  const { place, since } = memory.view(machine);
+  const { place, since } = machine;
   const isFresh = place.state === 'idle' && triggers + recoveries + revision === 0;
   if (isFresh && Object.keys(updates ?? NO_UPDATES).length === 0) return [];
   const { cache, ...where } = whereOf(machine);

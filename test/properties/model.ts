@@ -1,0 +1,119 @@
+import type { Policy } from './world.ts';
+
+type Phase = 'idle' | 'triggered' | 'cooling' | 'probing';
+
+interface Machine {
+  phase: Phase;
+  failures: number;
+  generation: number;
+  since: number;
+}
+
+interface Amendments {
+  readonly maxRetries?: number | null;
+  readonly resetAfter?: number | null;
+}
+
+/** SPEC.md section 3 and 5 once more, in the plainest words that work: what the engine's machines are held against. */
+export class Model {
+  readonly #policy: Policy;
+  readonly #machines = new Map<number, Machine>();
+  #shared: Amendments = {};
+  #limitedAt = 0;
+  readonly #own = new Map<number, Amendments>();
+
+  constructor(policy: Policy) {
+    this.#policy = policy;
+  }
+
+  limits(key: number): { maxRetries: number; resetAfter: number } {
+    const own = key === 0 ? {} : (this.#own.get(key) ?? {});
+    const { maxRetries, resetAfter } = this.#policy;
+    return {
+      maxRetries: own.maxRetries ?? this.#shared.maxRetries ?? maxRetries,
+      resetAfter:
+        own.resetAfter ?? this.#shared.resetAfter ?? (resetAfter === 'never' ? Number.POSITIVE_INFINITY : resetAfter),
+    };
+  }
+
+  /** The machine of a key, its configuration taken over. */
+  at(key: number): Machine {
+    const machine = this.#machines.get(key) ?? { phase: 'idle', failures: 0, generation: 0, since: 0 };
+    this.#machines.set(key, machine);
+    this.#law(machine, key, this.#limitedAt);
+    return machine;
+  }
+
+  /** What becomes of a trigger that asks to be let in. */
+  admit(key: number, now: number): 'admitted' | 'probe' | 'refused' {
+    const machine = this.at(key);
+    if (machine.phase === 'idle') machine.phase = 'triggered';
+    if (machine.phase === 'triggered') return 'admitted';
+    if (now - machine.since < this.limits(key).resetAfter || this.limits(key).resetAfter === Number.POSITIVE_INFINITY)
+      return 'refused';
+    Object.assign(machine, { phase: 'probing', since: now, generation: machine.generation + 1 });
+    return 'probe';
+  }
+
+  settle(key: number, generation: number, verdict: 'recovered' | 'failed' | 'none', now: number): void {
+    const machine = this.#machines.get(key);
+    if (!machine || machine.generation !== generation) return;
+    if (machine.phase === 'probing') {
+      if (verdict === 'recovered')
+        Object.assign(machine, { phase: 'triggered', failures: 0, generation: generation + 1 });
+      else Object.assign(machine, { phase: 'cooling', since: verdict === 'failed' ? now : Number.NEGATIVE_INFINITY });
+    } else if (machine.phase === 'triggered') {
+      if (verdict === 'recovered') machine.failures = 0;
+      if (verdict === 'failed') machine.failures++;
+      this.#law(machine, key, now);
+    }
+  }
+
+  update(key: number, input: Amendments, now: number): void {
+    this.at(key);
+    if (key !== 0) this.#own.set(key, join(this.#own.get(key) ?? {}, input));
+    else {
+      const before = this.limits(0).maxRetries;
+      this.#shared = join(this.#shared, input);
+      if (this.limits(0).maxRetries !== before) this.#limitedAt = now;
+    }
+    const machine = this.#machines.get(key);
+    if (machine) this.#law(machine, key, now);
+  }
+
+  reset(key: number, { config = false, keys = false }, now: number): void {
+    if (config && key === 0) {
+      const before = this.limits(0).maxRetries;
+      this.#shared = {};
+      if (this.limits(0).maxRetries !== before) this.#limitedAt = now;
+    }
+    for (const [other, machine] of this.#machines) {
+      if (other !== key && !(keys && other !== 0)) continue;
+      if (config) this.#own.delete(other);
+      Object.assign(machine, { phase: 'idle', failures: 0, generation: machine.generation + 1 });
+    }
+  }
+
+  /** A snapshot restored: what was in flight is abandoned. */
+  restore(): void {
+    for (const key of this.#machines.keys()) {
+      const machine = this.at(key);
+      if (machine.phase === 'probing') Object.assign(machine, { phase: 'cooling', since: Number.NEGATIVE_INFINITY });
+      machine.generation += 1;
+    }
+  }
+
+  #law(machine: Machine, key: number, since: number): void {
+    const isSpent = machine.failures > this.limits(key).maxRetries;
+    if (machine.phase === 'triggered' && isSpent)
+      Object.assign(machine, { phase: 'cooling', since, generation: machine.generation + 1 });
+    if ((machine.phase === 'cooling' || machine.phase === 'probing') && !isSpent) {
+      Object.assign(machine, { phase: 'triggered', generation: machine.generation + 1 });
+    }
+  }
+}
+
+function join(before: Amendments, input: Amendments): Amendments {
+  const after = { ...before, ...input };
+  return Object.fromEntries(Object.entries(after).filter(([, value]) => value !== null && value !== undefined));
+}
