@@ -32,7 +32,9 @@ licences(Object.keys(metafile.inputs));
 function declarations() {
   const all = mkdtempSync(join(tmpdir(), 'ductape-fallback-types-'));
   const options = ['--noEmit', 'false', '--declaration', '--emitDeclarationOnly', '--rootDir', 'src', '--outDir', all];
-  execFileSync('node', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', ...options], { stdio: 'inherit' });
+  execFileSync('node', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', ...options], {
+    stdio: 'inherit',
+  });
   const reached = new Set();
   const visit = (file) => {
     if (reached.has(file)) return;

@@ -21,8 +21,18 @@ import type { Ductape } from './typing.ts';
  * const ductape = createDuctape({ env: 'prd', product: 'payments', fallbacks: [paymentFailure] });
  * const { output } = await ductape.fallback.run({ fallback_tag: 'payment-failure', action: 'trigger', input });
  */
-export function createDuctape<const Fs extends readonly Fallback[] = readonly Fallback[]>(options?: DuctapeOptions<Fs>): Ductape<Fs> {
-  const { env, product, sessions, cache, clock = systemClock, random = Math.random, ...rest } = readEngineOptions(options);
+export function createDuctape<const Fs extends readonly Fallback[] = readonly Fallback[]>(
+  options?: DuctapeOptions<Fs>,
+): Ductape<Fs> {
+  const {
+    env,
+    product,
+    sessions,
+    cache,
+    clock = systemClock,
+    random = Math.random,
+    ...rest
+  } = readEngineOptions(options);
   const { timeout = null, maxScopes = 1_000, nonce = randomNonce(), fallbacks = [] } = rest;
   const events = new Events(clock);
   const registry = new Registry(timeout);

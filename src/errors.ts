@@ -50,7 +50,11 @@ export abstract class FallbackError extends Error {
 abstract class IssuesError extends FallbackError {
   readonly issues: readonly Issue[];
   constructor(lead: string, issues: readonly Issue[], where: Where = {}, errors?: readonly unknown[]) {
-    super(`${lead}: ${issues.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join('; ')}`, where, errors);
+    super(
+      `${lead}: ${issues.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join('; ')}`,
+      where,
+      errors,
+    );
     this.issues = issues.map(({ path, message }) => ({
       path: conceal(path, where.token),
       message: conceal(message, where.token),
@@ -61,7 +65,7 @@ abstract class IssuesError extends FallbackError {
 /** A request or an option is malformed, a key unknown, env or product missing. */
 export class InvalidRequestError extends IssuesError {
   static {
-    named(this, 'InvalidRequestError');
+    named(InvalidRequestError, 'InvalidRequestError');
   }
   readonly code = 'ERR_INVALID_REQUEST';
   constructor(issues: readonly Issue[], where?: Where, errors?: readonly unknown[]) {
@@ -72,7 +76,7 @@ export class InvalidRequestError extends IssuesError {
 /** A definition cannot work, or its tag is taken. */
 export class InvalidDefinitionError extends IssuesError {
   static {
-    named(this, 'InvalidDefinitionError');
+    named(InvalidDefinitionError, 'InvalidDefinitionError');
   }
   readonly code = 'ERR_INVALID_DEFINITION';
   constructor(issues: readonly Issue[], where?: Where, errors?: readonly unknown[]) {
@@ -83,7 +87,7 @@ export class InvalidDefinitionError extends IssuesError {
 /** A trigger's input fails its schema. */
 export class InvalidInputError extends IssuesError {
   static {
-    named(this, 'InvalidInputError');
+    named(InvalidInputError, 'InvalidInputError');
   }
   readonly code = 'ERR_INVALID_INPUT';
   constructor(issues: readonly Issue[], where: Where, errors?: readonly unknown[]) {
@@ -94,7 +98,7 @@ export class InvalidInputError extends IssuesError {
 /** An update is refused; nothing of it was applied. */
 export class InvalidConfigError extends IssuesError {
   static {
-    named(this, 'InvalidConfigError');
+    named(InvalidConfigError, 'InvalidConfigError');
   }
   readonly code = 'ERR_INVALID_CONFIG';
   constructor(issues: readonly Issue[], where: Where, errors?: readonly unknown[]) {
@@ -105,7 +109,7 @@ export class InvalidConfigError extends IssuesError {
 /** A snapshot is refused; nothing was restored. */
 export class InvalidSnapshotError extends IssuesError {
   static {
-    named(this, 'InvalidSnapshotError');
+    named(InvalidSnapshotError, 'InvalidSnapshotError');
   }
   readonly code = 'ERR_INVALID_SNAPSHOT';
   constructor(issues: readonly Issue[], errors?: readonly unknown[]) {
@@ -116,7 +120,7 @@ export class InvalidSnapshotError extends IssuesError {
 /** No such tag in that env and product. */
 export class UnknownFallbackError extends FallbackError {
   static {
-    named(this, 'UnknownFallbackError');
+    named(UnknownFallbackError, 'UnknownFallbackError');
   }
   readonly code = 'ERR_UNKNOWN_FALLBACK';
   /** The tags that do exist there. */
@@ -135,7 +139,7 @@ export class UnknownFallbackError extends FallbackError {
 /** A session is missing, unknown or refused. What the verifier threw is not kept: it may hold the token. */
 export class SessionError extends FallbackError {
   static {
-    named(this, 'SessionError');
+    named(SessionError, 'SessionError');
   }
   readonly code = 'ERR_SESSION';
   readonly reason: 'missing' | 'unknown' | 'refused';
@@ -148,7 +152,7 @@ export class SessionError extends FallbackError {
 /** Every provider failed. */
 export class FallbackFailedError extends FallbackError {
   static {
-    named(this, 'FallbackFailedError');
+    named(FallbackFailedError, 'FallbackFailedError');
   }
   readonly code = 'ERR_FALLBACK_FAILED';
   declare readonly errors: readonly unknown[];
@@ -165,7 +169,7 @@ export class FallbackFailedError extends FallbackError {
 /** Refused while exhausted: no provider was called. */
 export class FallbackExhaustedError extends FallbackError {
   static {
-    named(this, 'FallbackExhaustedError');
+    named(FallbackExhaustedError, 'FallbackExhaustedError');
   }
   readonly code = 'ERR_FALLBACK_EXHAUSTED';
   /** Milliseconds until a probe may be admitted; absent where only a reset brings the fallback back. */
@@ -189,7 +193,7 @@ export class FallbackExhaustedError extends FallbackError {
 /** Inside `errors`: an attempt ran out of time. */
 export class AttemptTimeoutError extends FallbackError {
   static {
-    named(this, 'AttemptTimeoutError');
+    named(AttemptTimeoutError, 'AttemptTimeoutError');
   }
   readonly code = 'ERR_ATTEMPT_TIMEOUT';
   /** Milliseconds. */
@@ -203,7 +207,7 @@ export class AttemptTimeoutError extends FallbackError {
 /** Inside `errors`: the trigger ran out of time. */
 export class DeadlineError extends FallbackError {
   static {
-    named(this, 'DeadlineError');
+    named(DeadlineError, 'DeadlineError');
   }
   readonly code = 'ERR_DEADLINE';
   /** Milliseconds. */
@@ -217,7 +221,7 @@ export class DeadlineError extends FallbackError {
 /** A call after `close()`, or one that `close()` cut short. */
 export class EngineClosedError extends FallbackError {
   static {
-    named(this, 'EngineClosedError');
+    named(EngineClosedError, 'EngineClosedError');
   }
   readonly code = 'ERR_CLOSED';
   constructor(where: Where = {}, errors?: readonly unknown[]) {

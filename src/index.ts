@@ -46,4 +46,13 @@ export type {
   TriggerResult,
   UpdateResult,
 } from './types.ts';
-export type { CallOptions, Ductape, FallbackApi, InputOf, OutputOf, ResetInput, UpdateInput, WrapOptions } from './typing.ts';
+export type {
+  CallOptions,
+  Ductape,
+  FallbackApi,
+  InputOf,
+  OutputOf,
+  ResetInput,
+  UpdateInput,
+  WrapOptions,
+} from './typing.ts';

@@ -1,7 +1,7 @@
 import type { Request } from './definition/request.ts';
+import { isThenable } from './definition/standard.ts';
 import { SessionError, type Where } from './errors.ts';
 import { show } from './quote.ts';
-import { isThenable } from './definition/standard.ts';
 import type { ISession, Session, SessionVerifier } from './types.ts';
 
 /** A session as providers see it. The token can be read, and nothing else shows it. */

@@ -166,7 +166,13 @@ export type Provider<I, S, O> = ProviderBase<I, S> &
   );
 
 /** A checked fallback, as {@link defineFallback} returns it. Immutable, and belonging to no engine. */
-export interface Fallback<T extends string = string, In = never, Out = unknown, N extends string = string, S = unknown> {
+export interface Fallback<
+  T extends string = string,
+  In = never,
+  Out = unknown,
+  N extends string = string,
+  S = unknown,
+> {
   readonly tag: T;
   /** Types only; never present at run time. */
   readonly '~types'?: (input: In) => { readonly output: Out; readonly name: N; readonly settings: S };

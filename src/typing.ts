@@ -31,13 +31,13 @@ type Facts<F> = F extends { readonly '~types'?: infer Types } ? NonNullable<Type
 /** What a trigger of this tag takes. */
 export type InputOf<Fs extends Fallbacks, T> = Facts<Find<Fs, T>> extends (input: infer In) => unknown ? In : never;
 /** What a trigger of this tag gives: the union of its providers' outputs. */
-export type OutputOf<Fs extends Fallbacks, T> = Facts<Find<Fs, T>> extends (...args: never[]) => { readonly output: infer Out } ? Out : never;
+export type OutputOf<Fs extends Fallbacks, T> =
+  Facts<Find<Fs, T>> extends (...args: never[]) => { readonly output: infer Out } ? Out : never;
 /** What an update of this tag takes. */
-export type UpdateOf<Fs extends Fallbacks, T> = Facts<Find<Fs, T>> extends (
-  ...args: never[]
-) => { readonly name: infer N extends string; readonly settings: infer S }
-  ? UpdateInput<N, S>
-  : never;
+export type UpdateOf<Fs extends Fallbacks, T> =
+  Facts<Find<Fs, T>> extends (...args: never[]) => { readonly name: infer N extends string; readonly settings: infer S }
+    ? UpdateInput<N, S>
+    : never;
 
 /** `null` brings the definition's value back. */
 export type UpdateInput<N extends string = string, S = unknown> = { readonly [K in keyof S]?: S[K] | null } & {
@@ -45,13 +45,15 @@ export type UpdateInput<N extends string = string, S = unknown> = { readonly [K 
   readonly fallbackProvider?: N | null;
   readonly deadline?: number | null;
   readonly resetAfter?: number | 'never' | null;
-  readonly providers?: {
-    readonly [K in N]?: {
-      readonly enabled?: boolean | null;
-      readonly retries?: number | null;
-      readonly timeout?: number | null;
-    } | null;
-  } | null;
+  readonly providers?:
+    | {
+        readonly [K in N]?: {
+          readonly enabled?: boolean | null;
+          readonly retries?: number | null;
+          readonly timeout?: number | null;
+        } | null;
+      }
+    | null;
 };
 
 export interface ResetInput {
@@ -109,9 +111,13 @@ export interface WrapOptions<In, A extends readonly unknown[]> extends Guarding 
 export interface CallOptions extends Guarding, Place, RunOptions {}
 
 /** The options of `wrap` may be left out where the first argument already fits as input. */
-type WrapArguments<In, A extends readonly unknown[]> = (A extends readonly [infer First, ...unknown[]] ? First : {}) extends In
+type WrapArguments<In, A extends readonly unknown[]> = (
+  A extends readonly [infer First, ...unknown[]]
+    ? First
+    : {}
+) extends In
   ? [options?: WrapOptions<In, A>]
-  : [options: WrapOptions<In, A> & { readonly input: {} }];
+  : [options: WrapOptions<In, A> & { readonly input: NonNullable<unknown> }];
 
 /** The primary's arguments as they are: options that ask for fewer of them do not take the others away. */
 type Settled<A extends readonly unknown[]> = Extract<Given<A>, readonly unknown[]>;
@@ -175,10 +181,13 @@ interface Common<T extends string> {
 }
 
 /** `ductape.fallback`: typed by the engine's definitions, or open to any request where it was made without. */
-export type FallbackApi<Fs extends Fallbacks> = ([TagOf<Fs>] extends [never] ? Dynamic : string extends TagOf<Fs> ? Dynamic : Typed<Fs>) &
+export type FallbackApi<Fs extends Fallbacks> = ([TagOf<Fs>] extends [never]
+  ? Dynamic
+  : string extends TagOf<Fs>
+    ? Dynamic
+    : Typed<Fs>) &
   Common<[TagOf<Fs>] extends [never] ? string : TagOf<Fs>>;
 
 export interface Ductape<Fs extends Fallbacks> {
   readonly fallback: FallbackApi<Fs>;
 }
-

@@ -62,7 +62,9 @@ export const duration = once(() => a<number>(`milliseconds from 0 to ${LONGEST}`
 export const count = once(() => a<number>('a whole number of 0 or more', isCount));
 export const flag = once(() => a<boolean>('true or false', (value) => typeof value === 'boolean'));
 export const text = once(() => a<string>('a string that is not empty', isText));
-export const label = once(() => a<string>('1 to 128 printable characters', (value) => isText(value) && PRINTABLE.test(value)));
+export const label = once(() =>
+  a<string>('1 to 128 printable characters', (value) => isText(value) && PRINTABLE.test(value)),
+);
 export const method = once(() => a<AnyFunction>('a function', isFunction));
 export const anything = once(() => a<unknown>('anything', () => true));
 export const record = once(() => a<Record<string, unknown>>('an object', isObject));
@@ -88,7 +90,10 @@ export function check<T>(shape: Shape<T>, value: unknown): Checked<T> {
 
 /** The refusal of what cannot even be read: a getter or a proxy that throws. */
 export function unreadable(error: unknown): Refusal {
-  return { issues: [{ path: '', message: `expected what can be read, got what throws ${quote(error)}` }], thrown: [error] };
+  return {
+    issues: [{ path: '', message: `expected what can be read, got what throws ${quote(error)}` }],
+    thrown: [error],
+  };
 }
 
 interface Complaint {

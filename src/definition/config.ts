@@ -2,8 +2,8 @@ import { dequal } from 'dequal';
 import { show } from '../quote.ts';
 import type { BaseConfig, Issue, ProviderConfig } from '../types.ts';
 import {
-  check,
   type Checked,
+  check,
   count,
   duration,
   fields,
@@ -51,7 +51,11 @@ interface Amendments {
 }
 
 /** The definition's values with `layers` of updates merged in, the later ones winning. */
-export function configure(definition: Definition, layers: readonly Updates[], timeout: number | null): Checked<Configuration> {
+export function configure(
+  definition: Definition,
+  layers: readonly Updates[],
+  timeout: number | null,
+): Checked<Configuration> {
   const updates = layers.reduce(merge, NO_UPDATES);
   const { providers: amended = {}, ...amendments } = updates as Amendments;
   const settings = readSettings(definition, updates);
@@ -116,14 +120,17 @@ export function readUpdate(definition: Definition, input: Readonly<Record<string
   if (typeof update.fallbackProvider === 'string' && !names.includes(update.fallbackProvider)) {
     issues.push({ path: 'fallbackProvider', message: unknownName('provider', update.fallbackProvider, names) });
   }
-  if (isObject(providers)) issues.push(...Object.entries(providers).flatMap(([name, value]) => providerIssues(names, name, value)));
+  if (isObject(providers))
+    issues.push(...Object.entries(providers).flatMap(([name, value]) => providerIssues(names, name, value)));
   else if (providers !== undefined && providers !== null) {
     issues.push({ path: 'providers', message: `expected an object keyed by provider, got ${show(providers)}` });
   }
   for (const [key, value] of Object.entries(update)) {
     if (Object.hasOwn(base, key)) continue;
-    if (key !== 'providers' && !definition.settings) issues.push({ path: key, message: unknownName('key', key, RESERVED) });
-    else if (!isJson(value)) issues.push({ path: key, message: `expected plain JSON, which a snapshot can hold, got ${show(value)}` });
+    if (key !== 'providers' && !definition.settings)
+      issues.push({ path: key, message: unknownName('key', key, RESERVED) });
+    else if (!isJson(value))
+      issues.push({ path: key, message: `expected plain JSON, which a snapshot can hold, got ${show(value)}` });
   }
   return issues.length > 0 ? { issues } : { value: update };
 }
@@ -190,7 +197,8 @@ function readSettings(definition: Definition, updates: Updates): Checked<object>
   if (!definition.settings) return { value: NO_UPDATES };
   const own = Object.fromEntries(Object.entries(updates).filter(([key]) => !isReserved(key)));
   const settings = validate(definition.settings, own);
-  if (isThenable(settings)) return { issues: [{ path: '', message: 'expected a synchronous settings schema, got a promise' }] };
+  if (isThenable(settings))
+    return { issues: [{ path: '', message: 'expected a synchronous settings schema, got a promise' }] };
   return settings.issues ? settings : { value: Object(settings.value) };
 }
 

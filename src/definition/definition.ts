@@ -11,8 +11,8 @@ import {
   type Infer,
   isDuration,
   isText,
-  label,
   LONGEST,
+  label,
   maybe,
   method,
   once,
@@ -96,7 +96,9 @@ const providerShape = once(() =>
 );
 
 const definitionShape = once(() => {
-  const schema = maybe(a<StandardSchema<unknown, unknown>>('a Standard Schema (zod, valibot, arktype …)', isStandardSchema));
+  const schema = maybe(
+    a<StandardSchema<unknown, unknown>>('a Standard Schema (zod, valibot, arktype …)', isStandardSchema),
+  );
   const places = maybe(
     a<string | readonly string[]>(
       'a string that is not empty, or a list of them',
@@ -149,7 +151,9 @@ function readDefinition(raw: unknown): Definition {
   if (checked.issues) return refuse(checked, raw);
   const given = checked.value;
   const faults: Issue[] = [];
-  const providers = Array.from(given.providers, (provider, index) => readProvider(provider, `providers[${index}]`, faults));
+  const providers = Array.from(given.providers, (provider, index) =>
+    readProvider(provider, `providers[${index}]`, faults),
+  );
   const names = providers.map((provider) => provider?.name);
   names.forEach((name, index) => {
     if (name !== undefined && names.indexOf(name) < index) {
@@ -224,7 +228,8 @@ function readBackoff(raw: unknown, path: string, faults: Issue[]): Wait {
 
 function settingsFaults(settings: StandardSchema<unknown, unknown>): Issue[] {
   const defaults = validate(settings, {});
-  if (isThenable(defaults)) return [{ path: 'settings', message: 'expected a synchronous schema, got an asynchronous one' }];
+  if (isThenable(defaults))
+    return [{ path: 'settings', message: 'expected a synchronous schema, got an asynchronous one' }];
   if (defaults.issues) {
     return defaults.issues.map(({ path, message }) => ({
       path: path ? `settings.${path}` : 'settings',
@@ -233,7 +238,10 @@ function settingsFaults(settings: StandardSchema<unknown, unknown>): Issue[] {
   }
   return Object.keys(Object(defaults.value))
     .filter((key) => (RESERVED as readonly string[]).includes(key))
-    .map((key) => ({ path: `settings.${key}`, message: `expected a key of its own, got ${show(key)}, which every fallback has` }));
+    .map((key) => ({
+      path: `settings.${key}`,
+      message: `expected a key of its own, got ${show(key)}, which every fallback has`,
+    }));
 }
 
 function infoOf(given: Infer<ReturnType<typeof definitionShape>>, providers: readonly string[]): FallbackInfo {

@@ -1,22 +1,22 @@
 import { InvalidRequestError, type Where } from '../errors.ts';
 import type { Clock, Issue, RunOptions, SessionVerifier } from '../types.ts';
 import {
-  a,
   type AnyFunction,
+  a,
   anything,
   check,
   duration,
   fields,
   flag,
   type Infer,
+  isDuration,
   isFunction,
   isObject,
+  isText,
   maybe,
   method,
   once,
   orNull,
-  isDuration,
-  isText,
   type Refusal,
   type Shape,
   text,
@@ -30,9 +30,7 @@ function isSignal(value: unknown): boolean {
 
 const signal = once(() => a<AbortSignal>('an AbortSignal', isSignal));
 
-const runOptionsShape = once(() =>
-  fields({ signal: maybe(signal()), deadline: maybe(duration()), id: maybe(text()) }),
-);
+const runOptionsShape = once(() => fields({ signal: maybe(signal()), deadline: maybe(duration()), id: maybe(text()) }));
 
 const NO_OPTIONS: RunOptions = Object.freeze({});
 
@@ -61,7 +59,10 @@ export function readListener<T extends string>(
   const issues: Issue[] = [];
   if (!known.includes(type as string)) {
     const name = typeof type === 'string' ? type : '';
-    issues.push({ path: 'type', message: name ? unknownName('event', name, known) : `expected one of ${known.join(', ')}` });
+    issues.push({
+      path: 'type',
+      message: name ? unknownName('event', name, known) : `expected one of ${known.join(', ')}`,
+    });
   }
   if (!isFunction(listener)) issues.push({ path: 'listener', message: 'expected a function' });
   if (issues.length > 0) throw new InvalidRequestError(issues);
@@ -69,17 +70,23 @@ export function readListener<T extends string>(
 }
 
 /** The value, or the error that says what is wrong with it. @throws InvalidRequestError */
-export function accepted<T>(checked: { readonly value: T; readonly issues?: undefined } | Refusal, where: Where, root = ''): T {
+export function accepted<T>(
+  checked: { readonly value: T; readonly issues?: undefined } | Refusal,
+  where: Where,
+  root = '',
+): T {
   if (!checked.issues) return checked.value;
   const issues = checked.issues.map(({ path, message }) => ({ path: [root, path].filter(Boolean).join('.'), message }));
   throw new InvalidRequestError(issues, where, checked.thrown);
 }
 
-
 const MOST_KEYS = 2 ** 24;
 
 const whole = (from: number, to: number) =>
-  a<number>(`a whole number from ${from} to ${to}`, (value) => Number.isInteger(value) && (value as number) >= from && (value as number) <= to);
+  a<number>(
+    `a whole number from ${from} to ${to}`,
+    (value) => Number.isInteger(value) && (value as number) >= from && (value as number) <= to,
+  );
 
 const engineShape = once(() =>
   fields({
@@ -111,7 +118,6 @@ export function readEngineOptions(raw: unknown): EngineOptions {
   return accepted(check(engineShape(), raw === undefined ? {} : raw), {});
 }
 
-
 /** An option of `wrap`: a value, or a function that makes one of each call's arguments. */
 function perCall<T>(expected: string, test: (value: unknown) => boolean): Shape<T | AnyFunction | undefined> {
   return maybe(a<T | AnyFunction>(`${expected}, or a function`, (value) => isFunction(value) || test(value)));
@@ -133,7 +139,9 @@ const wrapShape = once(() => {
   });
 });
 
-export type WrapSettings = { readonly [K in keyof Infer<ReturnType<typeof wrapShape>>]?: Infer<ReturnType<typeof wrapShape>>[K] };
+export type WrapSettings = {
+  readonly [K in keyof Infer<ReturnType<typeof wrapShape>>]?: Infer<ReturnType<typeof wrapShape>>[K];
+};
 
 export function readWrapOptions(raw: unknown): WrapSettings {
   return accepted(check(wrapShape(), raw === undefined ? {} : raw), {});
@@ -154,7 +162,9 @@ const callShape = once(() =>
   }),
 );
 
-export type CallSettings = { readonly [K in keyof Infer<ReturnType<typeof callShape>>]?: Infer<ReturnType<typeof callShape>>[K] };
+export type CallSettings = {
+  readonly [K in keyof Infer<ReturnType<typeof callShape>>]?: Infer<ReturnType<typeof callShape>>[K];
+};
 
 export function readCallOptions(raw: unknown): CallSettings {
   return accepted(check(callShape(), raw === undefined ? {} : raw), {});

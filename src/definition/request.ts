@@ -1,18 +1,6 @@
 import { InvalidRequestError, type Where } from '../errors.ts';
 import type { ISession } from '../types.ts';
-import {
-  a,
-  check,
-  fields,
-  isObject,
-  isText,
-  maybe,
-  once,
-  open,
-  record,
-  type Refusal,
-  text,
-} from './check.ts';
+import { a, check, fields, isObject, isText, maybe, once, open, type Refusal, record, text } from './check.ts';
 
 export type Action = 'trigger' | 'update' | 'reset';
 
@@ -89,7 +77,21 @@ export function judged(raw: unknown, defaults: Defaults, where?: Where): Request
   const checked = check(requestShape(), raw);
   if (checked.issues) return refuse(checked, raw, where);
   const { env, product, fallback_tag: tag, action, input = NO_INPUT, session, cache } = checked.value;
-  return { ...placed({ env, product }, defaults, { id: where?.id, primary: where?.primary, tag }), tag, cache, action, input, session };
+  return {
+    ...placed({ env, product }, defaults, { id: where?.id, primary: where?.primary, tag }),
+    tag,
+    cache,
+    action,
+    input,
+    session,
+  };
+}
+
+/** A request with another input. @throws InvalidRequestError */
+export function withInput(request: Request, input: unknown = NO_INPUT, where?: Where): Request {
+  const { env, product, tag, cache, action, session } = request;
+  if (isObject(input)) return { env, product, tag, cache, action, input, session };
+  return judged({ env, product, fallback_tag: tag, cache, action, input, session }, request, where);
 }
 
 const addressShape = once(() =>
@@ -133,4 +135,3 @@ function whereOf(raw: unknown): Where {
   const [env, product, tag, cache] = ['env', 'product', 'fallback_tag', 'cache'].map((key) => read(key));
   return { env, product, tag, cache, token: read('session', 'token') };
 }
-

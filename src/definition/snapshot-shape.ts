@@ -1,7 +1,9 @@
 import { array } from 'zod/mini';
-import { a, check, type Checked, count, fields, type Infer, maybe, once, orNull, record, text } from './check.ts';
+import { a, type Checked, check, count, fields, type Infer, maybe, once, orNull, record, text } from './check.ts';
 
-const wait = once(() => a<number>('milliseconds of 0 or more', (value) => Number.isFinite(value) && (value as number) >= 0));
+const wait = once(() =>
+  a<number>('milliseconds of 0 or more', (value) => Number.isFinite(value) && (value as number) >= 0),
+);
 
 const entryShape = once(() =>
   fields({

@@ -1,5 +1,5 @@
 import type { Issue, StandardIssue, StandardSchema } from '../types.ts';
-import { came, type Checked, isFunction, pathText, unreadable } from './check.ts';
+import { type Checked, came, isFunction, pathText, unreadable } from './check.ts';
 
 /** The thenables among values; a `then` that throws when read is left to whoever follows it. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
@@ -13,7 +13,10 @@ export function isStandardSchema(value: unknown): value is StandardSchema<unknow
 }
 
 /** Asks a schema about a value, whatever either of them throws. */
-export function validate(schema: StandardSchema<unknown, unknown>, value: unknown): Checked<unknown> | PromiseLike<Checked<unknown>> {
+export function validate(
+  schema: StandardSchema<unknown, unknown>,
+  value: unknown,
+): Checked<unknown> | PromiseLike<Checked<unknown>> {
   try {
     const result = schema['~standard'].validate(value);
     return isThenable(result)

@@ -1,5 +1,6 @@
 import { isThenable } from '../definition/standard.ts';
 import { AttemptTimeoutError } from '../errors.ts';
+import { show } from '../quote.ts';
 import { Abortable } from './context.ts';
 import type { Flight, Interruption, Waiter } from './flight.ts';
 
@@ -12,7 +13,12 @@ export type Outcome =
   | { readonly kind: 'aborted'; readonly error: unknown };
 
 export const succeeded = (output: unknown): Outcome => ({ kind: 'succeeded', output });
-export const failed = (error: unknown, by: 'work' | 'output' | 'predicate' = 'work'): Outcome => ({ kind: 'failed', error, by });
+export type Failure = Exclude<Outcome, { readonly kind: 'succeeded' }>;
+export const failed = (error: unknown, by: 'work' | 'output' | 'predicate' = 'work'): Failure => ({
+  kind: 'failed',
+  error,
+  by,
+});
 
 /** How an attempt that was given up on settled later. */
 export type OnLate = (outcome: 'fulfilled' | 'rejected', error: unknown) => void;
@@ -39,7 +45,12 @@ export class Attempt implements Waiter {
   }
 
   /** The outcome of what `work` returned, at once where nothing had to be waited for. */
-  settle(result: unknown, judge: (output: unknown) => Outcome | PromiseLike<Outcome>, timeout: number | null, start: number) {
+  settle(
+    result: unknown,
+    judge: (output: unknown) => Outcome | PromiseLike<Outcome>,
+    timeout: number | null,
+    start: number,
+  ) {
     try {
       if (isThenable(result)) return this.#pend(result, judge, timeout, start);
       if (this.#outcome) return this.#outcome;
@@ -105,7 +116,7 @@ export class Attempt implements Waiter {
   #limit(timeout: number, start: number): void {
     const { clock } = this.#flight.flights;
     const expire = () => {
-      const error = new AttemptTimeoutError(timeout, this.#who, this.#flight);
+      const error = new AttemptTimeoutError(timeout, show(this.#who), this.#flight);
       this.#giveUp({ kind: 'timed-out', error });
     };
     this.#timer = clock.setTimeout(expire, Math.max(0, timeout - (clock.now() - start)));

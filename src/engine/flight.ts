@@ -35,12 +35,12 @@ export class Flights {
     return this.#prefix + (++this.#count).toString(36);
   }
 
-  add(flight: Flight): void {
-    flight.insertBefore(this.#ring);
+  add(call: Link): void {
+    call.insertBefore(this.#ring);
   }
 
-  remove(flight: Flight): void {
-    flight.unlink();
+  remove(call: Link): void {
+    call.unlink();
     if (this.#closing && this.#ring.next === this.#ring) this.#land(this.#closing);
   }
 
@@ -62,9 +62,9 @@ export class Flights {
 
   #interruptAll(): void {
     for (let link = this.#ring.next; link !== this.#ring; ) {
-      const flight = link as Flight;
+      const call = link;
       link = link.next;
-      flight.interrupt({ kind: 'closed', error: new EngineClosedError(flight) });
+      call.close();
     }
   }
 
@@ -80,8 +80,8 @@ export class Flights {
   }
 }
 
-/** A place in a ring: entering and leaving it cost a few assignments. */
-class Link {
+/** A call's place in the ring of those in flight: entering and leaving it cost a few assignments. */
+export class Link {
   previous: Link = this;
   next: Link = this;
 
@@ -97,6 +97,9 @@ class Link {
     this.next.previous = this.previous;
     this.previous = this.next = this;
   }
+
+  /** The engine has no more time for this call. */
+  close(): void {}
 }
 
 /** One call in flight: whose it is, and what can end it early. It is the {@link Where} of its errors and events. */
@@ -143,10 +146,12 @@ export class Flight extends Link implements Where {
   heed(signal: AbortSignal | undefined): void {
     if (!signal) return;
     const onAbort = () => this.interrupt({ kind: 'aborted', error: signal.reason });
-    if (signal.aborted) return onAbort();
-    this.#signal = signal;
-    this.#onAbort = onAbort;
-    signal.addEventListener('abort', onAbort);
+    if (signal.aborted) onAbort();
+    else {
+      this.#signal = signal;
+      this.#onAbort = onAbort;
+      signal.addEventListener('abort', onAbort);
+    }
   }
 
   /** Ends `ms` after `start`, unless it is to end earlier already. */
@@ -187,6 +192,10 @@ export class Flight extends Link implements Where {
     if (this.interruption) return;
     this.interruption = interruption;
     this.waiter?.wake(interruption);
+  }
+
+  override close(): void {
+    this.interrupt({ kind: 'closed', error: new EngineClosedError(this) });
   }
 
   /** Before waiting for anything: from now on the deadline is kept by a timer. */

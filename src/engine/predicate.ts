@@ -8,7 +8,11 @@ export interface Answer {
 }
 
 /** Asks a user's predicate, which is to answer at once: a promise is a fault of it, as a throw is. */
-export function ask<A extends readonly unknown[]>(name: string, predicate: (...args: A) => unknown, ...args: A): Answer {
+export function ask<A extends readonly unknown[]>(
+  name: string,
+  predicate: (...args: A) => unknown,
+  ...args: A
+): Answer {
   try {
     const says = predicate(...args);
     if (!isThenable(says)) return { says };

@@ -1,7 +1,7 @@
 import type { Checked } from '../definition/check.ts';
 import { readUpdate } from '../definition/config.ts';
 import { readReset, readRunOptions } from '../definition/options.ts';
-import { type Defaults, readRequest, type Request } from '../definition/request.ts';
+import { type Defaults, type Request, readRequest } from '../definition/request.ts';
 import { isThenable } from '../definition/standard.ts';
 import { EngineClosedError, InvalidConfigError, type Where } from '../errors.ts';
 import { reset, update } from '../memory/changes.ts';
@@ -29,7 +29,7 @@ export function run(engine: Engine, raw: unknown, rawOptions: unknown): Promise<
     const options = readRunOptions(rawOptions, whereOf(request));
     flight = new Flight(engine.flights, options.id);
     flight.locate(whereOf(request));
-    const home = engine.registry.find(request);
+    const home = engine.registry.find(request, flight);
     const now = engine.clock.now();
     flight.limit(options.deadline, now);
     flight.heed(options.signal);
@@ -45,16 +45,29 @@ function act(engine: Engine, flight: Flight, request: Request, home: Home, now: 
   return reconfigure(engine, flight, request, home);
 }
 
-async function reconfigure(engine: Engine, flight: Flight, request: Request, home: Home): Promise<UpdateResult | ResetResult> {
+async function reconfigure(
+  engine: Engine,
+  flight: Flight,
+  request: Request,
+  home: Home,
+): Promise<UpdateResult | ResetResult> {
   flight.throwIfOver(engine.clock.now());
   const session = openSession(engine.sessions, request, false, flight);
   if (isThenable(session)) await flight.wait(session);
   const now = engine.clock.now();
   flight.throwIfOver(now);
-  return request.action === 'update' ? applyUpdate(engine, flight, request, home, now) : applyReset(engine, flight, request, now);
+  return request.action === 'update'
+    ? applyUpdate(engine, flight, request, home, now)
+    : applyReset(engine, flight, request, now);
 }
 
-function applyUpdate({ memory, events }: Engine, flight: Flight, request: Request, home: Home, now: number): UpdateResult {
+function applyUpdate(
+  { memory, events }: Engine,
+  flight: Flight,
+  request: Request,
+  home: Home,
+  now: number,
+): UpdateResult {
   const change = accepted(readUpdate(home.definition, request.input), flight);
   const machine = accepted(update(memory, request, home, change, now), flight);
   const state = machine?.place.state ?? 'idle';

@@ -5,10 +5,10 @@ import type { Request } from '../definition/request.ts';
 import { isThenable, validate } from '../definition/standard.ts';
 import { FallbackExhaustedError, FallbackFailedError, InvalidInputError } from '../errors.ts';
 import type { Events } from '../events.ts';
-import { discreet, show } from '../quote.ts';
 import { type Machine, retryAfter } from '../memory/machine.ts';
 import type { Machines } from '../memory/machines.ts';
 import type { Home } from '../memory/registry.ts';
+import { discreet, show } from '../quote.ts';
 import { openSession } from '../session.ts';
 import type { AttemptRecord, Clock, Session, SessionVerifier, TriggerResult } from '../types.ts';
 import { Attempt, failed, type Outcome, succeeded } from './attempt.ts';
@@ -67,7 +67,12 @@ export class Trigger {
   }
 
   #check(): Promise<void> | undefined {
-    const session = openSession(this.#tools.sessions, this.#request, this.#home.definition.sessionRequired, this.#flight);
+    const session = openSession(
+      this.#tools.sessions,
+      this.#request,
+      this.#home.definition.sessionRequired,
+      this.#flight,
+    );
     if (!isThenable(session)) return this.#parse(session);
     return this.#flight.wait(session).then((opened) => (this.#flight.interruption ? undefined : this.#parse(opened)));
   }
@@ -127,7 +132,11 @@ export class Trigger {
       memory.move(machine, { type: 'PROBE', due: machine.isDue(this.#now) }, this.#now);
       if (machine.generation === generation) {
         memory.release(machine);
-        throw new FallbackExhaustedError(retryAfter(place, machine.since, this.#now), machine.lastFailure, this.#flight);
+        throw new FallbackExhaustedError(
+          retryAfter(place, machine.since, this.#now),
+          machine.lastFailure,
+          this.#flight,
+        );
       }
     } else memory.move(machine, EVENTS.TRIGGER, this.#now);
     machine.triggers++;
@@ -140,7 +149,15 @@ export class Trigger {
 
   #context({ provider }: PlannedProvider, attempt: number): AttemptContext {
     const { values } = this.#config;
-    return new AttemptContext(this.#flight, this.#request, provider.name, attempt, values, this.#session, this.#attempts);
+    return new AttemptContext(
+      this.#flight,
+      this.#request,
+      provider.name,
+      attempt,
+      values,
+      this.#session,
+      this.#attempts,
+    );
   }
 
   /** Whether it is this provider's turn at all. A fault of its `when` is the outcome of its turn. */
@@ -158,7 +175,9 @@ export class Trigger {
 
   #attempt({ provider, timeout }: PlannedProvider, context: AttemptContext): Outcome | Promise<Outcome> {
     this.#announce(context);
-    const attempt = new Attempt(this.#flight, context, show(provider.name), (outcome, error) => this.#late(context, outcome, error));
+    const attempt = new Attempt(this.#flight, context, provider.name, (outcome, error) =>
+      this.#late(context, outcome, error),
+    );
     let result: unknown;
     try {
       result = provider.work(this.#input, context);
@@ -181,7 +200,9 @@ export class Trigger {
     if (!accept) return succeeded(output);
     const answer = ask('accept', accept, output);
     if (answer.fault) return failed(answer.fault.error, 'predicate');
-    return answer.says ? succeeded(output) : failed(new TypeError(`${show(name)} gave an output that accept refused`), 'output');
+    return answer.says
+      ? succeeded(output)
+      : failed(new TypeError(`${show(name)} gave an output that accept refused`), 'output');
   }
 
   #announce({ provider, attempt }: AttemptContext): void {
@@ -209,11 +230,17 @@ export class Trigger {
   }
 
   /** Milliseconds until the next attempt on this provider; `undefined`: there is none. */
-  #delay({ provider, retries }: PlannedProvider, context: AttemptContext, outcome: Outcome, previous: number): number | undefined {
+  #delay(
+    { provider, retries }: PlannedProvider,
+    context: AttemptContext,
+    outcome: Outcome,
+    previous: number,
+  ): number | undefined {
     const { error, by } = { by: undefined, error: undefined, ...outcome };
     if (by === 'work') this.#disown(error);
     if (by === 'predicate' || context.attempt > retries || this.#flight.interruption) return undefined;
-    if (provider.shouldRetry && !this.#heard(ask('shouldRetry', provider.shouldRetry, error, context))) return undefined;
+    if (provider.shouldRetry && !this.#heard(ask('shouldRetry', provider.shouldRetry, error, context)))
+      return undefined;
     const { random } = this.#tools;
     const { backoff } = provider;
     const wait = this.#heard(
@@ -260,13 +287,22 @@ export class Trigger {
     const { state } = machine.place;
     const duration = this.#now - this.#start;
     if (events.wants('recovered')) events.emit('recovered', this.#flight, { state, provider: provider.name, duration });
-    return { action: 'trigger', id: this.#flight.id, state, provider: provider.name, output, attempts: this.#attempts, duration };
+    return {
+      action: 'trigger',
+      id: this.#flight.id,
+      state,
+      provider: provider.name,
+      output,
+      attempts: this.#attempts,
+      duration,
+    };
   }
 
   #fail(admitted: Admitted): unknown {
     const { events } = this.#tools;
     const { interruption } = this.#flight;
-    if (interruption && interruption.kind !== 'deadline') return this.#flight.refusal(interruption, undefined, this.#errors);
+    if (interruption && interruption.kind !== 'deadline')
+      return this.#flight.refusal(interruption, undefined, this.#errors);
     if (interruption && !this.#errors.includes(interruption.error)) this.#errors.push(interruption.error);
     this.#move(admitted, 'FAILED');
     const { state } = admitted.machine.place;

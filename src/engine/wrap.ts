@@ -1,13 +1,13 @@
 import { type AnyFunction, isFunction } from '../definition/check.ts';
 import { readCallOptions, readRunOptions, readWrapOptions } from '../definition/options.ts';
-import { placed, readAddress, readRequest } from '../definition/request.ts';
+import { placed, readRequest, withInput } from '../definition/request.ts';
 import { isThenable } from '../definition/standard.ts';
-import { InvalidInputError, InvalidRequestError, type Where } from '../errors.ts';
+import { EngineClosedError, InvalidInputError, InvalidRequestError, type Where } from '../errors.ts';
 import { quote, show } from '../quote.ts';
-import { Attempt, failed, type Outcome, succeeded } from './attempt.ts';
+import { Attempt, type Failure, failed, type Outcome, succeeded } from './attempt.ts';
 import { PrimaryContext } from './context.ts';
-import { Flight, type Interruption } from './flight.ts';
-import { ask } from './predicate.ts';
+import { Flight, type Flights, type Interruption, Link } from './flight.ts';
+import { type Answer, ask } from './predicate.ts';
 import { type Engine, refuseIfClosed, whereOf } from './run.ts';
 import { Trigger } from './trigger.ts';
 
@@ -22,14 +22,35 @@ interface Risk {
   readonly isPlain: boolean;
   work(context: PrimaryContext, self: unknown, args: Args): unknown;
   limits(args: Args): unknown;
-  place(args: Args): { readonly env: unknown; readonly product: unknown; readonly cache: unknown; readonly session: unknown };
+  place(args: Args): {
+    readonly env: unknown;
+    readonly product: unknown;
+    readonly cache: unknown;
+    readonly session: unknown;
+  };
   input(error: unknown, args: Args): unknown;
 }
 
 /** The primary with its fallback behind it. @throws InvalidRequestError, UnknownFallbackError, EngineClosedError */
-export function wrap(engine: Engine, tag: unknown, primary: unknown, rawOptions: unknown): (this: unknown, ...args: Args) => Promise<unknown> {
+export function wrap(
+  engine: Engine,
+  tag: unknown,
+  primary: unknown,
+  rawOptions: unknown,
+): (this: unknown, ...args: Args) => Promise<unknown> {
   refuseIfClosed(engine);
-  const { input, timeout = null, handle, env, product, cache, session, signal, deadline, id } = readWrapOptions(rawOptions);
+  const {
+    input,
+    timeout = null,
+    handle,
+    env,
+    product,
+    cache,
+    session,
+    signal,
+    deadline,
+    id,
+  } = readWrapOptions(rawOptions);
   const work = functionOf(primary);
   const risk: Risk = {
     tag: tagOf(engine, tag, env, product),
@@ -37,24 +58,39 @@ export function wrap(engine: Engine, tag: unknown, primary: unknown, rawOptions:
     handle,
     isPlain: timeout === null && signal === undefined && deadline === undefined && id === undefined,
     work: (_, self, args) => Reflect.apply(work, self, args),
-    limits: (args) => ({ signal: valueOf(signal, args), deadline: valueOf(deadline, args), id: valueOf(id, args) }),
+    limits: (args) => ({ signal: chosen(signal, args), deadline: chosen(deadline, args), id: chosen(id, args) }),
     place: (args) => ({
-      env: valueOf(env, args),
-      product: valueOf(product, args),
-      cache: valueOf(cache, args),
-      session: valueOf(session, args),
+      env: chosen(env, args),
+      product: chosen(product, args),
+      cache: chosen(cache, args),
+      session: chosen(session, args),
     }),
     input: (error, args) => (input ? input(error, ...args) : args[0]),
   };
-  return function (...args) {
-    return protect(engine, risk, this, args);
-  };
+  return risk.isPlain
+    ? function (...args) {
+        return protectPlainly(engine, risk, work, this, args);
+      }
+    : function (...args) {
+        return protect(engine, risk, this, args);
+      };
 }
 
 /** One risky call, here and now. */
 export async function call(engine: Engine, tag: unknown, primary: unknown, rawOptions: unknown): Promise<unknown> {
   refuseIfClosed(engine);
-  const { input, timeout = null, handle, env, product, cache, session, signal, deadline, id } = readCallOptions(rawOptions);
+  const {
+    input,
+    timeout = null,
+    handle,
+    env,
+    product,
+    cache,
+    session,
+    signal,
+    deadline,
+    id,
+  } = readCallOptions(rawOptions);
   const work = functionOf(primary);
   const risk: Risk = {
     tag: tagOf(engine, tag, env, product),
@@ -69,28 +105,101 @@ export async function call(engine: Engine, tag: unknown, primary: unknown, rawOp
   return protect(engine, risk, undefined, []);
 }
 
-async function protect(engine: Engine, risk: Risk, self: unknown, args: Args): Promise<unknown> {
-  refuseIfClosed(engine);
-  const limits = risk.isPlain ? undefined : readRunOptions(made(risk, () => risk.limits(args)), risk);
-  const flight = new Flight(engine.flights, limits?.id);
+/** A primary that nothing but `close()` can end early: all that has to be paid for while all is well. */
+class PlainCall extends Link {
+  readonly #flights: Flights;
+  readonly #reject: (error: unknown) => void;
+  readonly #tag: string;
+  isOver = false;
+
+  constructor(flights: Flights, reject: (error: unknown) => void, tag: string) {
+    super();
+    this.#flights = flights;
+    this.#reject = reject;
+    this.#tag = tag;
+    flights.add(this);
+  }
+
+  end(): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.#flights.remove(this);
+  }
+
+  override close(): void {
+    this.#reject(new EngineClosedError({ tag: this.#tag }));
+    this.end();
+  }
+}
+
+function protectPlainly(engine: Engine, risk: Risk, work: AnyFunction, self: unknown, args: Args): Promise<unknown> {
+  if (engine.flights.isClosed) return Promise.reject(new EngineClosedError({ tag: risk.tag }));
+  return new Promise((resolve, reject) => {
+    const call = new PlainCall(engine.flights, reject, risk.tag);
+    const succeed = (value: unknown) => {
+      call.end();
+      resolve(value);
+    };
+    const fail = (error: unknown) => {
+      if (call.isOver) return;
+      // The flight begins before the call ends: to close(), they are one.
+      resolve(
+        inFlight(new Flight(engine.flights, undefined), (flight) =>
+          fallBack(engine, flight, risk, args, failed(error)),
+        ),
+      );
+      call.end();
+    };
+    try {
+      const result = Reflect.apply(work, self, args);
+      if (!isThenable(result)) succeed(result);
+      else if (result instanceof Promise) result.then(succeed, fail);
+      else new Promise((settle) => settle(result)).then(succeed, fail);
+    } catch (error) {
+      fail(error);
+    }
+  });
+}
+
+function protect(engine: Engine, risk: Risk, self: unknown, args: Args): Promise<unknown> {
   try {
-    flight.tag = risk.tag;
-    const start = limits ? engine.clock.now() : 0;
-    flight.limit(limits?.deadline, start);
-    flight.heed(limits?.signal);
-    flight.throwIfOver(start);
-    let outcome = attemptPrimary(flight, risk, self, args, start);
-    if (outcome instanceof Promise) outcome = await outcome;
-    if (outcome.kind === 'succeeded') return outcome.output;
-    return await fallBack(engine, flight, risk, args, outcome);
+    refuseIfClosed(engine);
+    const limits = readRunOptions(
+      made(risk, () => risk.limits(args)),
+      risk,
+    );
+    return inFlight(new Flight(engine.flights, limits.id), async (flight) => {
+      const start = engine.clock.now();
+      flight.tag = risk.tag;
+      flight.limit(limits.deadline, start);
+      flight.heed(limits.signal);
+      flight.throwIfOver(start);
+      let outcome = attemptPrimary(flight, risk, self, args, start);
+      if (outcome instanceof Promise) outcome = await outcome;
+      return outcome.kind === 'succeeded' ? outcome.output : fallBack(engine, flight, risk, args, outcome);
+    });
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+async function inFlight(flight: Flight, work: (flight: Flight) => Promise<unknown>): Promise<unknown> {
+  try {
+    return await work(flight);
   } finally {
     flight.end();
   }
 }
 
-function attemptPrimary(flight: Flight, risk: Risk, self: unknown, args: Args, start: number): Outcome | Promise<Outcome> {
+function attemptPrimary(
+  flight: Flight,
+  risk: Risk,
+  self: unknown,
+  args: Args,
+  start: number,
+): Outcome | Promise<Outcome> {
   const context = new PrimaryContext(flight);
-  const attempt = new Attempt(flight, context, 'the primary');
+  const attempt = new Attempt(flight, context, 'primary');
   let result: unknown;
   try {
     result = risk.work(context, self, args);
@@ -105,20 +214,21 @@ async function fallBack(
   flight: Flight,
   risk: Risk,
   args: Args,
-  { kind, error }: Exclude<Outcome, { kind: 'succeeded' }>,
+  { kind, error }: Failure,
 ): Promise<unknown> {
   // The caller's abort never falls back, and after close() there is nothing to fall back to.
   if (kind === 'aborted') throw flight.refusal(flight.interruption as Interruption);
   flight.primary = { error };
-  const place = { fallback_tag: risk.tag, ...made(flight, () => risk.place(args)) };
-  const address = readAddress(place, engine.defaults, flight);
-  flight.locate(address);
-  const home = engine.registry.find({ ...address, id: flight.id, primary: flight.primary });
+  flight.tag = risk.tag;
+  const { env, product, cache, session } = made(flight, () => risk.place(args));
+  const asked = { env, product, fallback_tag: risk.tag, action: 'trigger', cache, session };
+  const place = readRequest(asked, engine.defaults, flight);
+  flight.locate(whereOf(place));
+  const home = engine.registry.find(place, flight);
   const handle = risk.handle ?? home.definition.handle;
-  const answer = kind === 'failed' && handle ? ask('handle', handle, error) : { says: true };
+  const answer: Answer = kind === 'failed' && handle ? ask('handle', handle, error) : { says: true };
   if (!answer.fault && !answer.says) throw error;
-  const request = readRequest({ ...place, action: 'trigger', input: inputOf(flight, risk, args, error) }, engine.defaults, flight);
-  flight.locate(whereOf(request));
+  const request = withInput(place, inputOf(flight, risk, args, error), flight);
   const met = answer.fault ? [answer.fault.error] : [];
   const { output } = await new Trigger(engine, flight, request, home, engine.clock.now(), met).run();
   return output;
@@ -152,7 +262,8 @@ function inputOf(flight: Flight, risk: Risk, args: Args, error: unknown): unknow
 
 /** The tag, if there is such a fallback: better now than on the day the primary fails. */
 function tagOf({ registry, defaults }: Engine, tag: unknown, env: unknown, product: unknown): string {
-  if (typeof tag !== 'string' || !registry.has(tag)) return registry.refuse({ tag: typeof tag === 'string' ? tag : show(tag) });
+  if (typeof tag !== 'string' || !registry.has(tag))
+    return registry.refuse({ tag: typeof tag === 'string' ? tag : show(tag) });
   if (isFunction(env) || isFunction(product)) return tag;
   const place = placed({ env, product } as { env?: string; product?: string }, defaults, { tag });
   return registry.find({ tag, ...place }).definition.tag;
@@ -163,6 +274,6 @@ function functionOf(primary: unknown): AnyFunction {
   throw new InvalidRequestError([{ path: 'primary', message: `expected a function, got ${show(primary)}` }]);
 }
 
-function valueOf(option: unknown, args: Args): unknown {
+function chosen(option: unknown, args: Args): unknown {
   return isFunction(option) ? option(...args) : option;
 }

@@ -16,7 +16,8 @@ export function revive(persisted: unknown): { readonly phase: Phase; readonly fa
   const { status, value, context } = Object(persisted) as { status?: unknown; value?: unknown; context?: unknown };
   if (status !== 'active') return 'expected the status "active"';
   const { failures } = Object(context) as { failures?: number };
-  if (!Number.isSafeInteger(failures) || (failures as number) < 0) return 'expected failures to be a whole number of 0 or more';
+  if (!Number.isSafeInteger(failures) || (failures as number) < 0)
+    return 'expected failures to be a whole number of 0 or more';
   const phase = phaseOf(value);
   if (!phase) return 'expected the value "idle", "triggered" or { "exhausted": "cooling" }';
   if (phase === 'idle' && failures !== 0) return 'expected no failures in idle';

@@ -52,8 +52,8 @@ export class Stepper<C extends Limits> {
 
   /** The place of a phase, a count of failures and a configuration. */
   place(phase: Phase, failures: number, config: C): Place<C> {
-    let places = this.#places.get(config);
-    if (!places) this.#places.set(config, (places = new Map()));
+    const places = this.#places.get(config) ?? new Map<number, Place<C>>();
+    if (places.size === 0) this.#places.set(config, places);
     const key = failures * PHASES.length + PHASES.indexOf(phase);
     const known = places.get(key);
     if (known) return known;

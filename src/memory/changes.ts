@@ -1,5 +1,5 @@
-import { amend, type Configuration, NO_UPDATES, sameConfiguration, type Updates } from '../definition/config.ts';
 import type { Checked } from '../definition/check.ts';
+import { amend, type Configuration, NO_UPDATES, sameConfiguration, type Updates } from '../definition/config.ts';
 import type { Address } from '../definition/request.ts';
 import type { Machine, Unit } from './machine.ts';
 import type { Machines } from './machines.ts';
@@ -9,17 +9,30 @@ import type { Home } from './registry.ts';
  * Applies an update: to a key alone, or to a whole unit, whose keys follow when next used. What is refused touches nothing,
  * not even the order in which keys are forgotten.
  */
-export function update(memory: Machines, address: Address, home: Home, change: Updates, now: number): Checked<Machine | undefined> {
+export function update(
+  memory: Machines,
+  address: Address,
+  home: Home,
+  change: Updates,
+  now: number,
+): Checked<Machine | undefined> {
   const { timeout, cache } = memory.options;
   const isKey = address.cache !== undefined;
   const below = memory.unit(address)?.updates ?? NO_UPDATES;
   const own = isKey ? memory.peek(address)?.own : undefined;
-  const amended = amend(home.definition, isKey ? [below] : [], isKey ? (own?.updates ?? NO_UPDATES) : below, change, timeout);
+  const amended = amend(
+    home.definition,
+    isKey ? [below] : [],
+    isKey ? (own?.updates ?? NO_UPDATES) : below,
+    change,
+    timeout,
+  );
   if (amended.issues) return amended;
   const { updates, configuration } = amended.value;
   if (isKey && !own) {
     if (Object.keys(updates).length === 0) return { value: memory.look(address) };
-    if (home.keyed && home.keyed.amended >= cache.max) return { issues: [{ path: 'cache', message: tooMany(cache.max) }] };
+    if (home.keyed && home.keyed.amended >= cache.max)
+      return { issues: [{ path: 'cache', message: tooMany(cache.max) }] };
   }
   const machine = memory.hold(address, home);
   if (isKey) pin(machine, updates, configuration);
@@ -93,7 +106,9 @@ function unpin(machine: Machine): void {
 export function reconfigure(unit: Unit, configuration: Configuration, now: number): void {
   if (sameConfiguration(unit.configuration, configuration)) return;
   if (unit.configuration.maxRetries !== configuration.maxRetries) unit.limitedAt = now;
-  unit.configuration = sameConfiguration(unit.home.configuration, configuration) ? unit.home.configuration : configuration;
+  unit.configuration = sameConfiguration(unit.home.configuration, configuration)
+    ? unit.home.configuration
+    : configuration;
   unit.revisions++;
 }
 

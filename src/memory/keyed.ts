@@ -19,7 +19,11 @@ export class KeyedMachines {
   #amended = 0;
   readonly #now: () => number;
 
-  constructor({ max, ttl }: CacheOptions, clock: Clock, forgotten: (machine: Machine, reason: 'full' | 'expired') => void) {
+  constructor(
+    { max, ttl }: CacheOptions,
+    clock: Clock,
+    forgotten: (machine: Machine, reason: 'full' | 'expired') => void,
+  ) {
     this.#ttl = ttl ?? 0;
     // The LRU takes an entry of time 0 for one without a time: it counts from far before any, restored ones included.
     const origin = clock.now() - 2 ** 40;

@@ -204,10 +204,14 @@ export class Machines {
   }
 
   #makeRoom(env: string, product: string): void {
-    const clean = this.#allScopes().filter(isClean);
-    if (clean.length > 0) return this.#drop(clean.reduce((oldest, scope) => (scope.used < oldest.used ? scope : oldest)));
-    const message = `expected at most ${this.options.maxScopes} env and product pairs (maxScopes), none of which is idle, got one more`;
-    throw new InvalidRequestError([{ path: 'product', message }], { env, product });
+    const [oldest] = this.#allScopes()
+      .filter(isClean)
+      .sort((one, other) => one.used - other.used);
+    if (!oldest) {
+      const message = `expected at most ${this.options.maxScopes} env and product pairs (maxScopes), got one more, and none is idle`;
+      throw new InvalidRequestError([{ path: 'product', message }], { env, product });
+    }
+    this.#drop(oldest);
   }
 
   #drop({ env, product, units }: Scope): void {
@@ -235,6 +239,11 @@ function isClean({ units }: Scope): boolean {
   );
 }
 
-export function whereOf({ unit, cache }: Machine): { env: string; product: string; tag: string; cache: string | undefined } {
+export function whereOf({ unit, cache }: Machine): {
+  env: string;
+  product: string;
+  tag: string;
+  cache: string | undefined;
+} {
   return { env: unit.env, product: unit.product, tag: unit.home.definition.tag, cache };
 }

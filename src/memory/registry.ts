@@ -15,6 +15,13 @@ export interface Home {
   keyed: KeyedMachines | undefined;
 }
 
+interface Place {
+  readonly tag: string;
+  readonly env: string;
+  readonly product: string;
+  readonly cache?: string | undefined;
+}
+
 /** The definitions of one engine, by tag. */
 export class Registry {
   readonly #homes = new Map<string, Home[]>();
@@ -38,10 +45,10 @@ export class Registry {
   }
 
   /** @throws UnknownFallbackError */
-  find(where: Where & { readonly tag: string; readonly env: string; readonly product: string }): Home {
-    const home = this.seek(where.tag, where.env, where.product);
+  find({ tag, env, product, cache }: Place, where: Where = { tag, env, product, cache }): Home {
+    const home = this.seek(tag, env, product);
     if (home) return home;
-    const here = [...this].filter(({ definition }) => isIn(definition, where.env, where.product));
+    const here = [...this].filter(({ definition }) => isIn(definition, env, product));
     return refuse(where, here);
   }
 

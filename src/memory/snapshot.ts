@@ -1,5 +1,5 @@
-import { amend, type Amended, NO_UPDATES, readUpdate, type Updates } from '../definition/config.ts';
 import type { Checked } from '../definition/check.ts';
+import { type Amended, amend, NO_UPDATES, readUpdate, type Updates } from '../definition/config.ts';
 import type { Address } from '../definition/request.ts';
 import { readSnapshot, type SnapshotEntry } from '../definition/snapshot-shape.ts';
 import { InvalidSnapshotError } from '../errors.ts';
@@ -111,7 +111,8 @@ function roomFor(memory: Machines, registry: Registry, entries: readonly Revived
       const home = registry.seek(entry.tag, entry.env, entry.product);
       if (!home) return skipped(skip, entry, 'no such fallback is defined in this env and product');
       const scope = JSON.stringify([entry.env, entry.product]);
-      if (!scopes.has(scope) && scopes.size >= maxScopes) return skipped(skip, entry, `more than ${maxScopes} env and product pairs`);
+      if (!scopes.has(scope) && scopes.size >= maxScopes)
+        return skipped(skip, entry, `more than ${maxScopes} env and product pairs`);
       scopes.add(scope);
       const count = (keys.get(home) ?? 0) + Number(entry.cache !== undefined && !entry.updates);
       if (count > cache.max) return skipped(skip, entry, `more than ${cache.max} keys`);
@@ -144,7 +145,8 @@ function restoreMachine(memory: Machines, home: Home, entry: Revived, now: numbe
   const { unit } = machine;
   if (entry.cache !== undefined && entry.updates) {
     const amended = amendedBy(memory, home, [unit.updates], entry);
-    const refusal = home.keyed && home.keyed.amended >= memory.options.cache.max ? 'too many keys have some' : reasonsOf(amended);
+    const refusal =
+      home.keyed && home.keyed.amended >= memory.options.cache.max ? 'too many keys have some' : reasonsOf(amended);
     if (amended.issues || refusal) skip(entry, `its updates are refused: ${refusal}`);
     else pin(machine, amended.value.updates, amended.value.configuration);
   }
@@ -166,7 +168,12 @@ function stand(memory: Machines, machine: Machine, { phase, failures, waited }: 
   machine.since = isNew ? now : waited === null ? Number.NEGATIVE_INFINITY : now - waited;
 }
 
-function amendedBy(memory: Machines, home: Home, below: readonly Updates[], { updates = NO_UPDATES }: Revived): Checked<Amended> {
+function amendedBy(
+  memory: Machines,
+  home: Home,
+  below: readonly Updates[],
+  { updates = NO_UPDATES }: Revived,
+): Checked<Amended> {
   const read = readUpdate(home.definition, updates);
   return read.issues ? read : amend(home.definition, below, NO_UPDATES, read.value, memory.options.timeout);
 }
