@@ -33,7 +33,7 @@ export function createDuctape<const Fs extends readonly Fallback[] = readonly Fa
     random = Math.random,
     ...rest
   } = readEngineOptions(options);
-  const { timeout = null, maxScopes = 1_000, nonce = randomNonce(), fallbacks = [] } = rest;
+  const { timeout = null, maxScopes = 1_000, nonce = randomNonce(), fallbacks } = rest;
   const events = new Events(clock);
   const registry = new Registry(timeout);
   const engine: Engine = {
@@ -43,7 +43,7 @@ export function createDuctape<const Fs extends readonly Fallback[] = readonly Fa
     registry,
     memory: new Machines(events, { cache: { max: cache?.max ?? 10_000, ttl: cache?.ttl }, maxScopes, timeout, clock }),
     flights: new Flights(clock, nonce),
-    sessions: sessions && new Map(Object.entries(sessions)),
+    sessions,
     defaults: { env, product },
   };
   for (const fallback of fallbacks) registry.define(definitionOf(fallback));

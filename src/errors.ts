@@ -175,18 +175,22 @@ export class FallbackExhaustedError extends FallbackError {
   /** Milliseconds until a probe may be admitted; absent where only a reset brings the fallback back. */
   declare readonly retryAfter?: number;
   /** The last provider error before this, as it was thrown. */
-  readonly lastError: unknown;
+  declare readonly lastError?: unknown;
   readonly #last: AttemptRecord | undefined;
+  readonly #token: string | undefined;
   constructor(retryAfter: number | undefined, last: AttemptRecord | undefined, where: Where) {
     const until = retryAfter === undefined ? 'until it is reset' : `for another ${Math.ceil(retryAfter)} ms at least`;
     super(`${where.tag} is exhausted ${until}`, where);
     if (retryAfter !== undefined) this.retryAfter = retryAfter;
-    this.lastError = last?.error;
+    if (last) this.lastError = last.error;
     this.#last = last;
+    this.#token = where.token;
   }
 
   override toJSON(): Record<string, unknown> {
-    return { ...super.toJSON(), ...(this.#last && { lastError: errorText(this.#last) }) };
+    // Its text is without the token of whoever met it, and without that of whoever is refused now.
+    const text = this.#last && conceal(errorText(this.#last), this.#token);
+    return { ...super.toJSON(), ...(text !== undefined && { lastError: text }) };
   }
 }
 

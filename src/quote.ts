@@ -27,10 +27,19 @@ export function quote(error: unknown): string {
   }
 }
 
-/** `text` with `[token]` wherever the token stood, as it is or as JSON writes it. */
+const MARK = '[token]';
+
+/** `text` with `[token]` wherever the token stood, as it is or as JSON writes it. Doing it twice changes nothing. */
 export function conceal(text: string, token: string | undefined): string {
   if (!token) return text;
-  return text.replaceAll(token, '[token]').replaceAll(JSON.stringify(token).slice(1, -1), '[token]');
+  const marked = (piece: string, [form = '', ...others]: readonly string[]): string =>
+    form === ''
+      ? piece
+      : piece
+          .split(form)
+          .map((rest) => marked(rest, others))
+          .join(MARK);
+  return marked(text, [MARK, JSON.stringify(token).slice(1, -1), token]);
 }
 
 const ERROR_FIELDS = new Set(['cause', 'error', 'lastError']);
@@ -51,6 +60,6 @@ export function discreet<T extends object>(facts: T, token: string | undefined):
 }
 
 /** The text of a record's error as anyone may read it: without the token of the session that met it. */
-export function errorText(record: { readonly error?: unknown; toJSON?(): { error?: string } }): string | undefined {
-  return Object.hasOwn(record, 'toJSON') ? record.toJSON?.().error : quote(record.error);
+export function errorText(record: { readonly error?: unknown; toJSON?(): { error?: string } }): string {
+  return (Object.hasOwn(record, 'toJSON') && record.toJSON?.().error) || quote(record.error);
 }

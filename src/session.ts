@@ -6,6 +6,11 @@ import type { ISession, Session, SessionVerifier } from './types.ts';
 
 /** A session as providers see it. The token can be read, and nothing else shows it. */
 class OpenSession implements Session {
+  static {
+    // What console.log calls it, minified or not.
+    Object.defineProperty(OpenSession, 'name', { value: 'Session' });
+  }
+
   readonly tag: string;
   readonly data: unknown;
   readonly verified: boolean;

@@ -124,7 +124,8 @@ export function came(path: readonly PropertyKey[], root: unknown): string {
   } catch {
     return 'nothing';
   }
-  return path[0] === 'session' && typeof value === 'string' ? 'another string' : show(value);
+  const isSecret = path[0] === 'session' && value !== undefined;
+  return isSecret ? `something else (${typeof value})` : show(value);
 }
 
 export function pathText(path: readonly PropertyKey[]): string {

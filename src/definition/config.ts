@@ -1,4 +1,3 @@
-import { dequal } from 'dequal';
 import { show } from '../quote.ts';
 import type { BaseConfig, Issue, ProviderConfig } from '../types.ts';
 import {
@@ -18,6 +17,8 @@ import {
   unreadable,
 } from './check.ts';
 import { type Definition, neverIsNull, type ProviderDefinition, RESERVED, resetAfter } from './definition.ts';
+import { freeze, frozenCopy, isEqual, isJson } from './json.ts';
+import { nearest } from './nearest.ts';
 import { isThenable, validate } from './standard.ts';
 
 /** A configuration in force. Frozen, and shared by every machine that it holds for. */
@@ -97,19 +98,14 @@ export function configure(
 
 /** Whether two configurations are the same to everyone. */
 export function sameConfiguration(one: Configuration, other: Configuration): boolean {
-  try {
-    return dequal(one.values, other.values);
-  } catch {
-    // Settings that cannot be compared (a cycle, say) count as changed.
-    return false;
-  }
+  return isEqual(one.values, other.values);
 }
 
 /** An update's input as plain frozen JSON, checked as far as it can be without the settings' schema. */
 export function readUpdate(definition: Definition, input: Readonly<Record<string, unknown>>): Checked<Updates> {
   let update: Updates;
   try {
-    update = copy(input);
+    update = frozenCopy(input);
   } catch (error) {
     return unreadable(error);
   }
@@ -129,7 +125,7 @@ export function readUpdate(definition: Definition, input: Readonly<Record<string
     if (Object.hasOwn(base, key)) continue;
     if (key !== 'providers' && !definition.settings)
       issues.push({ path: key, message: unknownName('key', key, RESERVED) });
-    else if (!isJson(value))
+    else if (value !== undefined && !isJson(value) && !issues.some(({ path }) => startsWith(path, key)))
       issues.push({ path: key, message: `expected plain JSON, which a snapshot can hold, got ${show(value)}` });
   }
   return issues.length > 0 ? { issues } : { value: update };
@@ -151,11 +147,14 @@ export function amend(
   update: Updates,
   timeout: number | null,
 ): Checked<Amended> {
-  const updates = Object.freeze(merge(own, update));
+  const updates = merge(own, update);
   const before = configure(definition, [...below, own], timeout);
   const after = configure(definition, [...below, updates], timeout);
   const known = new Set([...RESERVED, ...keysOf(before), ...keysOf(after)]);
-  const issues = [...(after.issues ?? [])];
+  const issues = (after.issues ?? []).map((issue) => {
+    const near = issue.path && !known.has(issue.path) && issue.path in update && nearest(issue.path, [...known]);
+    return near ? { ...issue, message: `${issue.message}; did you mean ${show(near)}?` } : issue;
+  });
   for (const [key, value] of Object.entries(update)) {
     if (value === undefined || known.has(key) || issues.some(({ path }) => startsWith(path, key))) continue;
     issues.push({ path: key, message: unknownName('key', key, [...known]) });
@@ -202,63 +201,34 @@ function readSettings(definition: Definition, updates: Updates): Checked<object>
   return settings.issues ? settings : { value: Object(settings.value) };
 }
 
-/** `update` over `updates`: key by key, `providers` one level deeper, `null` taking a value back. */
+/** `update` over `updates`: key by key, `providers` two levels deeper, `null` taking a value back. */
 function merge(updates: Updates, update: Updates): Updates {
-  return mergeWith(updates, update, (key, value, now) =>
-    key === 'providers' && isObject(value)
-      ? mergeWith(Object(now), value, (_, amendments, before) =>
-          isObject(amendments) ? mergeWith(Object(before), amendments, (_, amendment) => amendment) : amendments,
-        )
-      : value,
+  const field = (_: unknown, value: unknown) => value;
+  const provider = (before: unknown, value: unknown) =>
+    isObject(value) ? mergeWith(Object(before), value, field) : value;
+  return mergeWith(updates, update, (before, value, key) =>
+    key === 'providers' && isObject(value) ? mergeWith(Object(before), value, provider) : value,
   );
 }
 
-function mergeWith(now: Updates, next: Updates, join: (key: string, value: unknown, now: unknown) => unknown): Updates {
-  const entries = new Map(Object.entries(now));
-  for (const [key, value] of Object.entries(next)) {
-    const joined = value === undefined ? entries.get(key) : join(key, value, entries.get(key));
-    if (joined === null || joined === undefined) entries.delete(key);
-    else entries.set(key, joined);
+function mergeWith(
+  updates: Updates,
+  update: Updates,
+  join: (before: unknown, value: unknown, key: string) => unknown,
+): Updates {
+  const merged = new Map(Object.entries(updates));
+  for (const [key, value] of Object.entries(update)) {
+    const joined = value === undefined ? merged.get(key) : join(merged.get(key), value, key);
+    if (joined === null || joined === undefined || joined === NO_UPDATES) merged.delete(key);
+    else merged.set(key, joined);
   }
-  return Object.fromEntries(entries);
+  return merged.size === 0 ? NO_UPDATES : Object.freeze(Object.fromEntries(merged));
 }
 
 function startsWith(path: string, key: string): boolean {
   return path === key || path.startsWith(`${key}.`) || path.startsWith(`${key}[`);
 }
 
-/** A frozen copy of what may be JSON, read once, whatever it is; leaves that are no JSON are kept for the check to name. */
-function copy<T>(value: T, depth = 0): T {
-  if (depth > 64) throw new RangeError('it is nested more than 64 levels deep, or in a circle');
-  if (Array.isArray(value)) return Object.freeze(value.map((item) => copy(item, depth + 1))) as T;
-  if (!isPlain(value)) return value;
-  const entries = Reflect.ownKeys(value).map((key) => {
-    if (typeof key === 'symbol') throw new TypeError(`unknown key ${String(key)}: only strings are keys`);
-    return [key, copy(value[key], depth + 1)];
-  });
-  return Object.freeze(Object.fromEntries(entries));
-}
-
-function freeze<T>(value: T, seen = new Set<unknown>()): T {
-  if ((!isPlain(value) && !Array.isArray(value)) || seen.has(value)) return value;
-  seen.add(value);
-  for (const item of Object.values(value)) freeze(item, seen);
-  return Object.freeze(value);
-}
-
-function isPlain(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== 'object' || value === null) return false;
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
-}
-
 function isReserved(key: string): boolean {
   return (RESERVED as readonly string[]).includes(key);
-}
-
-/** Of a {@link copy}: whether all its leaves are JSON's. What is `undefined` is as good as absent, there as here. */
-function isJson(value: unknown): boolean {
-  if (value === null || value === undefined || typeof value === 'string' || typeof value === 'boolean') return true;
-  if (typeof value === 'number') return Number.isFinite(value);
-  return (Array.isArray(value) || isPlain(value)) && Object.values(value).every(isJson);
 }

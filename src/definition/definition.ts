@@ -129,7 +129,11 @@ const CHECKED = Symbol('ductape-fallback: checked definition');
 /** A definition as its user holds it: what was written, frozen, and out of sight what it was found to mean. */
 export function fallbackOf(raw: object): object {
   const checked = definitionOf(raw);
-  return Object.freeze(Object.defineProperty({ ...raw }, CHECKED, { value: checked }));
+  try {
+    return Object.freeze(Object.defineProperty({ ...raw }, CHECKED, { value: checked }));
+  } catch (error) {
+    return refuse(unreadable(error));
+  }
 }
 
 /** The definition inside a fallback. A plain object, or the fallback of another copy of this package, is checked anew. */
@@ -165,8 +169,11 @@ function readDefinition(raw: unknown): Definition {
     const known = names.filter((name) => name !== undefined);
     faults.push({ path: 'fallbackProvider', message: unknownName('provider', fallbackProvider, known) });
   }
-  if (settings) faults.push(...settingsFaults(settings));
-  if (faults.length > 0) return refuse({ issues: faults }, raw);
+  const settingsThrew: unknown[] = [];
+  if (settings) faults.push(...settingsFaults(settings, settingsThrew));
+  if (faults.length > 0) {
+    return refuse({ issues: faults, ...(settingsThrew.length > 0 && { thrown: settingsThrew }) }, raw);
+  }
   return {
     tag: given.tag,
     info: infoOf(given, names as string[]),
@@ -196,7 +203,7 @@ function readProvider(raw: unknown, path: string, faults: Issue[]): ProviderDefi
   if (hasValue === (run !== undefined)) {
     faults.push({ path, message: `expected exactly one of run and value, got ${run ? 'both' : 'neither'}` });
   }
-  const wait = readBackoff(backoff, `${path}.backoff`, faults);
+  const wait = readBackoff(typeof backoff === 'function' ? backoff.bind(raw) : backoff, `${path}.backoff`, faults);
   const work = run ?? (typeof value === 'function' ? (value as () => unknown) : () => value);
   return {
     name,
@@ -226,11 +233,12 @@ function readBackoff(raw: unknown, path: string, faults: Issue[]): Wait {
   return DEFAULT_BACKOFF;
 }
 
-function settingsFaults(settings: StandardSchema<unknown, unknown>): Issue[] {
+function settingsFaults(settings: StandardSchema<unknown, unknown>, thrown: unknown[]): Issue[] {
   const defaults = validate(settings, {});
   if (isThenable(defaults))
     return [{ path: 'settings', message: 'expected a synchronous schema, got an asynchronous one' }];
   if (defaults.issues) {
+    thrown.push(...(defaults.thrown ?? []));
     return defaults.issues.map(({ path, message }) => ({
       path: path ? `settings.${path}` : 'settings',
       message: `expected a schema that accepts {}, got ${message}`,

@@ -1,4 +1,5 @@
 import { InvalidRequestError, type Where } from '../errors.ts';
+import { show } from '../quote.ts';
 import type { Clock, Issue, RunOptions, SessionVerifier } from '../types.ts';
 import {
   type AnyFunction,
@@ -21,11 +22,14 @@ import {
   type Shape,
   text,
   unknownName,
+  unreadable,
 } from './check.ts';
 
 function isSignal(value: unknown): boolean {
   const signal = value as AbortSignal | null | undefined;
-  return typeof signal?.aborted === 'boolean' && isFunction(signal.addEventListener);
+  return (
+    typeof signal?.aborted === 'boolean' && [signal.addEventListener, signal.removeEventListener].every(isFunction)
+  );
 }
 
 const signal = once(() => a<AbortSignal>('an AbortSignal', isSignal));
@@ -57,14 +61,10 @@ export function readListener<T extends string>(
 ): [types: readonly T[], listener: AnyFunction] {
   const known = ['*', ...types];
   const issues: Issue[] = [];
-  if (!known.includes(type as string)) {
-    const name = typeof type === 'string' ? type : '';
-    issues.push({
-      path: 'type',
-      message: name ? unknownName('event', name, known) : `expected one of ${known.join(', ')}`,
-    });
-  }
-  if (!isFunction(listener)) issues.push({ path: 'listener', message: 'expected a function' });
+  if (typeof type !== 'string') {
+    issues.push({ path: 'type', message: `expected one of ${known.join(', ')}, got ${show(type)}` });
+  } else if (!known.includes(type)) issues.push({ path: 'type', message: unknownName('event', type, known) });
+  if (!isFunction(listener)) issues.push({ path: 'listener', message: `expected a function, got ${show(listener)}` });
   if (issues.length > 0) throw new InvalidRequestError(issues);
   return [type === '*' ? types : [type as T], listener as AnyFunction];
 }
@@ -112,10 +112,15 @@ function isClock(value: unknown): boolean {
   return [clock.now, clock.setTimeout, clock.clearTimeout].every(isFunction);
 }
 
-export type EngineOptions = Infer<ReturnType<typeof engineShape>>;
-
-export function readEngineOptions(raw: unknown): EngineOptions {
-  return accepted(check(engineShape(), raw === undefined ? {} : raw), {});
+/** With the lists in it read once, for good. */
+export function readEngineOptions(raw: unknown) {
+  const checked = check(engineShape(), raw === undefined ? {} : raw);
+  const { fallbacks = [], sessions, ...options } = accepted(checked, {});
+  try {
+    return { ...options, fallbacks: [...fallbacks], sessions: sessions && new Map(Object.entries(sessions)) };
+  } catch (error) {
+    throw new InvalidRequestError(unreadable(error).issues, {}, [error]);
+  }
 }
 
 /** An option of `wrap`: a value, or a function that makes one of each call's arguments. */

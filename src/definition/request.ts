@@ -54,12 +54,11 @@ export function readRequest(raw: unknown, defaults: Defaults, where?: Where): Re
 }
 
 function atSight(raw: unknown, defaults: Defaults): Request | undefined {
-  if (typeof raw !== 'object' || raw === null) return undefined;
   try {
+    if (!isObject(raw)) return undefined;
     for (const key in raw) if (!REQUEST_KEYS.has(key)) return undefined;
-    const given = raw as Record<string, unknown>;
-    const { env = defaults.env, product = defaults.product, fallback_tag: tag, action } = given;
-    const { input = NO_INPUT, session, cache } = given;
+    const { env = defaults.env, product = defaults.product, fallback_tag: tag, action } = raw;
+    const { input = NO_INPUT, session, cache } = raw;
     if (!isText(env) || !isText(product) || !isText(tag) || !isObject(input)) return undefined;
     if (action !== 'trigger' && action !== 'update' && action !== 'reset') return undefined;
     if (cache !== undefined && !isText(cache)) return undefined;

@@ -1,5 +1,19 @@
 import { array } from 'zod/mini';
-import { a, type Checked, check, count, fields, type Infer, maybe, once, orNull, record, text } from './check.ts';
+import {
+  a,
+  type Checked,
+  check,
+  count,
+  fields,
+  type Infer,
+  maybe,
+  once,
+  orNull,
+  record,
+  text,
+  unreadable,
+} from './check.ts';
+import { frozenCopy, isJson } from './json.ts';
 
 const wait = once(() =>
   a<number>('milliseconds of 0 or more', (value) => Number.isFinite(value) && (value as number) >= 0),
@@ -33,6 +47,14 @@ export type SnapshotEntry = Infer<ReturnType<typeof entryShape>>;
 
 /** The entries of a snapshot, checked but for what only the statechart knows. */
 export function readSnapshot(raw: unknown): Checked<readonly SnapshotEntry[]> {
-  const checked = check(snapshotShape(), raw);
-  return checked.issues ? checked : { value: checked.value.machines };
+  let own: unknown;
+  try {
+    own = frozenCopy(raw);
+  } catch (error) {
+    return unreadable(error);
+  }
+  const checked = check(snapshotShape(), own);
+  if (checked.issues) return checked;
+  if (!isJson(own)) return { issues: [{ path: '', message: 'expected plain JSON, got something else among it' }] };
+  return { value: checked.value.machines };
 }

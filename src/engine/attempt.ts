@@ -44,6 +44,11 @@ export class Attempt implements Waiter {
     flight.waiter = this;
   }
 
+  /** How it has ended, if it has: before it began, even, where its flight is over. */
+  get outcome(): Outcome | undefined {
+    return this.#outcome;
+  }
+
   /** The outcome of what `work` returned, at once where nothing had to be waited for. */
   settle(
     result: unknown,
@@ -108,9 +113,7 @@ export class Attempt implements Waiter {
       if (this.#outcome) this.#onLate?.('rejected', error);
       else this.end(failed(error));
     };
-    // Any other thenable may settle twice, or at once, or throw: a promise in between makes it behave.
-    if (work instanceof Promise && work.constructor === Promise) work.then(fulfil, reject);
-    else new Promise((resolve) => resolve(work)).then(fulfil, reject);
+    follow(work, fulfil, reject);
   }
 
   #limit(timeout: number, start: number): void {
@@ -121,6 +124,16 @@ export class Attempt implements Waiter {
     };
     this.#timer = clock.setTimeout(expire, Math.max(0, timeout - (clock.now() - start)));
   }
+}
+
+/** Any thenable but a plain promise may settle twice, or at once, or with another: a promise in between makes it behave. */
+export function follow(
+  work: PromiseLike<unknown>,
+  fulfil: (value: unknown) => void,
+  reject: (error: unknown) => void,
+): void {
+  if (work instanceof Promise && work.then === Promise.prototype.then) work.then(fulfil, reject);
+  else new Promise((resolve) => resolve(work)).then(fulfil, reject);
 }
 
 function asJudged(verdict: unknown): Outcome {

@@ -23,6 +23,11 @@ export class Abortable {
 
 /** What a provider knows of the attempt it is making. */
 export class AttemptContext extends Abortable implements Context {
+  static {
+    // What console.log calls it, minified or not.
+    Object.defineProperty(AttemptContext, 'name', { value: 'Context' });
+  }
+
   readonly id: string;
   readonly env: string;
   readonly product: string;

@@ -61,11 +61,10 @@ export class Flights {
   }
 
   #interruptAll(): void {
-    for (let link = this.#ring.next; link !== this.#ring; ) {
-      const call = link;
-      link = link.next;
-      call.close();
-    }
+    // All of them first: what one is told may well take another out of the ring.
+    const calls: Link[] = [];
+    for (let link = this.#ring.next; link !== this.#ring; link = link.next) calls.push(link);
+    for (const call of calls) call.close();
   }
 
   #land(closing: { readonly resolve: () => void; timer: unknown }): void {
@@ -162,6 +161,11 @@ export class Flight extends Link implements Where {
     this.#deadline = ms;
   }
 
+  /** Whether time alone can end it. */
+  get isLimited(): boolean {
+    return this.deadlineAt !== Number.POSITIVE_INFINITY;
+  }
+
   /** Whether it is over, at `now` at the latest. */
   isOver(now: number): boolean {
     if (!this.interruption && now >= this.deadlineAt) this.#expire();
@@ -224,9 +228,9 @@ export class Flight extends Link implements Where {
 
   end(): void {
     this.#disarm();
+    this.flights.remove(this);
     if (this.#signal && this.#onAbort) this.#signal.removeEventListener('abort', this.#onAbort);
     this.#signal = undefined;
-    this.flights.remove(this);
   }
 
   #until<T>(

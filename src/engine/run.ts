@@ -5,7 +5,8 @@ import { type Defaults, type Request, readRequest } from '../definition/request.
 import { isThenable } from '../definition/standard.ts';
 import { EngineClosedError, InvalidConfigError, type Where } from '../errors.ts';
 import { reset, update } from '../memory/changes.ts';
-import type { Home, Registry } from '../memory/registry.ts';
+import type { Home } from '../memory/machine.ts';
+import type { Registry } from '../memory/registry.ts';
 import { openSession } from '../session.ts';
 import type { ResetResult, TriggerResult, UpdateResult } from '../types.ts';
 import { Flight, type Flights } from './flight.ts';
@@ -69,7 +70,7 @@ function applyUpdate(
   now: number,
 ): UpdateResult {
   const change = accepted(readUpdate(home.definition, request.input), flight);
-  const machine = accepted(update(memory, request, home, change, now), flight);
+  const machine = accepted(update(memory, request, home, change, now, flight), flight);
   const state = machine?.place.state ?? 'idle';
   const revision = machine?.revision ?? memory.unit(request)?.revisions ?? 0;
   const config = memory.configuration(request, home).values;

@@ -5,9 +5,9 @@ import type { Request } from '../definition/request.ts';
 import { isThenable, validate } from '../definition/standard.ts';
 import { FallbackExhaustedError, FallbackFailedError, InvalidInputError } from '../errors.ts';
 import type { Events } from '../events.ts';
-import { type Machine, retryAfter } from '../memory/machine.ts';
+import { type Home, type Machine, retryAfter } from '../memory/machine.ts';
 import type { Machines } from '../memory/machines.ts';
-import type { Home } from '../memory/registry.ts';
+
 import { discreet, show } from '../quote.ts';
 import { openSession } from '../session.ts';
 import type { AttemptRecord, Clock, Session, SessionVerifier, TriggerResult } from '../types.ts';
@@ -90,7 +90,6 @@ export class Trigger {
 
   #checked(): Promise<TriggerResult> {
     this.#now = this.#tools.clock.now();
-    this.#throwIfOver();
     return this.#walk();
   }
 
@@ -100,6 +99,7 @@ export class Trigger {
   }
 
   async #walk(): Promise<TriggerResult> {
+    this.#throwIfOver();
     const admitted = this.#admit();
     try {
       for (const step of this.#config.plan) {
@@ -126,7 +126,7 @@ export class Trigger {
 
   #admit(): Admitted {
     const { memory, events } = this.#tools;
-    const machine = memory.hold(this.#request, this.#home);
+    const machine = memory.hold(this.#request, this.#home, this.#flight);
     const { generation, place } = machine;
     if (place.state === 'exhausted') {
       memory.move(machine, { type: 'PROBE', due: machine.isDue(this.#now) }, this.#now);
@@ -168,16 +168,17 @@ export class Trigger {
       this.#announce(context);
       return failed(answer.fault.error, 'predicate');
     }
-    if (answer.says) return undefined;
-    this.#attempts.push({ provider: provider.name, attempt: 1, outcome: 'skipped', duration: 0 });
+    if (answer.says && !this.#isOver()) return undefined;
+    if (!answer.says) this.#attempts.push({ provider: provider.name, attempt: 1, outcome: 'skipped', duration: 0 });
     return 'skip';
   }
 
   #attempt({ provider, timeout }: PlannedProvider, context: AttemptContext): Outcome | Promise<Outcome> {
-    this.#announce(context);
-    const attempt = new Attempt(this.#flight, context, provider.name, (outcome, error) =>
-      this.#late(context, outcome, error),
-    );
+    const late = (outcome: 'fulfilled' | 'rejected', error: unknown) => this.#late(context, outcome, error);
+    const attempt = new Attempt(this.#flight, context, provider.name, late);
+    // A listener may have used up the time, or ended the call: what was announced ends, and is not begun.
+    if (this.#announce(context)) this.#isOver();
+    if (attempt.outcome) return attempt.outcome;
     let result: unknown;
     try {
       result = provider.work(this.#input, context);
@@ -205,9 +206,12 @@ export class Trigger {
       : failed(new TypeError(`${show(name)} gave an output that accept refused`), 'output');
   }
 
-  #announce({ provider, attempt }: AttemptContext): void {
+  /** Whether there was anyone to hear it. */
+  #announce({ provider, attempt }: AttemptContext): boolean {
     const { events } = this.#tools;
-    if (events.wants('attempt-started')) events.emit('attempt-started', this.#flight, { provider, attempt });
+    const isHeard = events.wants('attempt-started');
+    if (isHeard) events.emit('attempt-started', this.#flight, { provider, attempt });
+    return isHeard;
   }
 
   #record({ machine, generation }: Admitted, { provider, attempt }: AttemptContext, outcome: Outcome): void {
@@ -243,13 +247,13 @@ export class Trigger {
       return undefined;
     const { random } = this.#tools;
     const { backoff } = provider;
-    const wait = this.#heard(
+    const answer =
       typeof backoff === 'function'
         ? ask('backoff', backoff, context.attempt, error)
-        : ask('backoff', () => backoffDelay(backoff, context.attempt, previous, random)),
-    );
+        : ask('backoff', () => backoffDelay(backoff, context.attempt, previous, random));
+    const wait = this.#heard(answer);
     if (!isDuration(wait)) {
-      if (wait !== undefined) this.#heard(fault('backoff', `milliseconds from 0 to ${LONGEST}, got ${show(wait)}`));
+      if (!answer.fault) this.#heard(fault('backoff', `milliseconds from 0 to ${LONGEST}, got ${show(wait)}`));
       return undefined;
     }
     return wait < this.#flight.remainingAt(this.#now) ? wait : undefined;
@@ -275,7 +279,9 @@ export class Trigger {
     this.#now = this.#tools.clock.now();
   }
 
+  /** Whoever was asked last may have taken their time: where time matters it is read again. */
   #isOver(): boolean {
+    if (this.#flight.isLimited) this.#now = this.#tools.clock.now();
     return this.#flight.isOver(this.#now);
   }
 
@@ -319,7 +325,7 @@ export class Trigger {
 
   /** The outcome of a trigger admitted in an older generation moves no machine. */
   #move({ machine, generation }: Admitted, type: 'RECOVERED' | 'FAILED' | 'ABANDONED'): void {
-    if (machine.generation === generation) this.#tools.memory.move(machine, EVENTS[type], this.#now);
+    if (machine.generation === generation) this.#tools.memory.move(machine, EVENTS[type], this.#now, this.#flight);
   }
 
   #late({ provider, attempt }: AttemptContext, outcome: 'fulfilled' | 'rejected', error: unknown): void {

@@ -1,10 +1,10 @@
-import { type AnyFunction, isFunction } from '../definition/check.ts';
+import { type AnyFunction, isFunction, isText } from '../definition/check.ts';
 import { readCallOptions, readRunOptions, readWrapOptions } from '../definition/options.ts';
 import { placed, readRequest, withInput } from '../definition/request.ts';
 import { isThenable } from '../definition/standard.ts';
 import { EngineClosedError, InvalidInputError, InvalidRequestError, type Where } from '../errors.ts';
 import { quote, show } from '../quote.ts';
-import { Attempt, type Failure, failed, type Outcome, succeeded } from './attempt.ts';
+import { Attempt, type Failure, failed, follow, type Outcome, succeeded } from './attempt.ts';
 import { PrimaryContext } from './context.ts';
 import { Flight, type Flights, type Interruption, Link } from './flight.ts';
 import { type Answer, ask } from './predicate.ts';
@@ -152,9 +152,8 @@ function protectPlainly(engine: Engine, risk: Risk, work: AnyFunction, self: unk
     };
     try {
       const result = Reflect.apply(work, self, args);
-      if (!isThenable(result)) succeed(result);
-      else if (result instanceof Promise) result.then(succeed, fail);
-      else new Promise((settle) => settle(result)).then(succeed, fail);
+      if (isThenable(result)) follow(result, succeed, fail);
+      else succeed(result);
     } catch (error) {
       fail(error);
     }
@@ -262,8 +261,10 @@ function inputOf(flight: Flight, risk: Risk, args: Args, error: unknown): unknow
 
 /** The tag, if there is such a fallback: better now than on the day the primary fails. */
 function tagOf({ registry, defaults }: Engine, tag: unknown, env: unknown, product: unknown): string {
-  if (typeof tag !== 'string' || !registry.has(tag))
-    return registry.refuse({ tag: typeof tag === 'string' ? tag : show(tag) });
+  if (!isText(tag)) {
+    throw new InvalidRequestError([{ path: 'tag', message: `expected a string that is not empty, got ${show(tag)}` }]);
+  }
+  if (!registry.has(tag)) return registry.refuse({ tag });
   if (isFunction(env) || isFunction(product)) return tag;
   const place = placed({ env, product } as { env?: string; product?: string }, defaults, { tag });
   return registry.find({ tag, ...place }).definition.tag;

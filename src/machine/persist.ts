@@ -1,3 +1,4 @@
+import { show } from '../quote.ts';
 import type { Limits } from './fallback-machine.ts';
 import type { Phase, Place, Stepper } from './step.ts';
 
@@ -14,14 +15,15 @@ export function persist<C extends Limits>(stepper: Stepper<C>, place: Place<C>):
  */
 export function revive(persisted: unknown): { readonly phase: Phase; readonly failures: number } | string {
   const { status, value, context } = Object(persisted) as { status?: unknown; value?: unknown; context?: unknown };
-  if (status !== 'active') return 'expected the status "active"';
-  const { failures } = Object(context) as { failures?: number };
-  if (!Number.isSafeInteger(failures) || (failures as number) < 0)
-    return 'expected failures to be a whole number of 0 or more';
+  const { failures } = Object(context) as { failures?: unknown };
   const phase = phaseOf(value);
-  if (!phase) return 'expected the value "idle", "triggered" or { "exhausted": "cooling" }';
-  if (phase === 'idle' && failures !== 0) return 'expected no failures in idle';
-  if (phase === 'cooling' && failures === 0) return 'expected failures in exhausted';
+  if (status !== 'active') return `expected the status "active", got ${show(status)}`;
+  if (!Number.isSafeInteger(failures) || (failures as number) < 0) {
+    return `expected failures to be a whole number of 0 or more, got ${show(failures)}`;
+  }
+  if (!phase) return `expected the value "idle", "triggered" or { "exhausted": "cooling" }, got ${show(value)}`;
+  if (phase === 'idle' && failures !== 0) return `expected no failures in idle, got ${show(failures)}`;
+  if (phase === 'cooling' && failures === 0) return 'expected failures in exhausted, got none';
   return { phase, failures: failures as number };
 }
 

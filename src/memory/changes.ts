@@ -1,9 +1,9 @@
 import type { Checked } from '../definition/check.ts';
 import { amend, type Configuration, NO_UPDATES, sameConfiguration, type Updates } from '../definition/config.ts';
 import type { Address } from '../definition/request.ts';
-import type { Machine, Unit } from './machine.ts';
+import type { Where } from '../errors.ts';
+import type { Home, Machine, Unit } from './machine.ts';
 import type { Machines } from './machines.ts';
-import type { Home } from './registry.ts';
 
 /**
  * Applies an update: to a key alone, or to a whole unit, whose keys follow when next used. What is refused touches nothing,
@@ -15,6 +15,7 @@ export function update(
   home: Home,
   change: Updates,
   now: number,
+  where?: Where,
 ): Checked<Machine | undefined> {
   const { timeout, cache } = memory.options;
   const isKey = address.cache !== undefined;
@@ -34,7 +35,7 @@ export function update(
     if (home.keyed && home.keyed.amended >= cache.max)
       return { issues: [{ path: 'cache', message: tooMany(cache.max) }] };
   }
-  const machine = memory.hold(address, home);
+  const machine = memory.hold(address, home, where, isKey);
   if (isKey) pin(machine, updates, configuration);
   else {
     machine.unit.updates = updates;
@@ -66,6 +67,7 @@ export function reset(memory: Machines, address: Address, { config = false, keys
 
 /** Forgets all that is not in flight; what is becomes as good as new, and its outcome will move nothing. */
 export function clear(memory: Machines): void {
+  memory.forgetExpired();
   for (const unit of memory.units()) {
     unit.updates = NO_UPDATES;
     unit.configuration = unit.home.configuration;

@@ -1,6 +1,5 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../types.ts';
-import type { Machine } from './machine.ts';
 
 export interface CacheOptions {
   readonly max: number;
@@ -8,11 +7,17 @@ export interface CacheOptions {
   readonly ttl: number | undefined;
 }
 
+/** What is kept here: whether a flight or updates of its own hold it. */
+interface Keepable {
+  readonly inFlight: number;
+  readonly own: object | undefined;
+}
+
 /**
  * The keyed machines of one definition: an LRU, and beside it the machines that may not be forgotten now, since a trigger
  * of theirs is in flight or updates of their own are to last. A machine is in one of the two, never in both.
  */
-export class KeyedMachines {
+export class KeyedMachines<Machine extends Keepable> {
   readonly #lru: LRUCache<string, Machine>;
   readonly #kept = new Map<string, Machine>();
   readonly #ttl: number;
@@ -63,6 +68,16 @@ export class KeyedMachines {
     this.#lru.set(key, machine, this.#ttl > 0 ? { ttl: 0 } : undefined);
   }
 
+  /** A machine new here that is never to be in the LRU. */
+  keep(key: string, machine: Machine): void {
+    this.#kept.set(key, machine);
+  }
+
+  /** Forgets what has expired. */
+  purge(): void {
+    if (this.#ttl > 0) this.#lru.purgeStale();
+  }
+
   /** After its last flight: a machine is its LRU's again, and begins to age. */
   settle(key: string, machine: Machine, age = 0): void {
     if (isKept(machine)) return;
@@ -102,6 +117,6 @@ export class KeyedMachines {
   }
 }
 
-function isKept(machine: Machine): boolean {
+function isKept(machine: Keepable): boolean {
   return machine.inFlight > 0 || machine.own !== undefined;
 }

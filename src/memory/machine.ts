@@ -1,8 +1,18 @@
 import type { Configuration, Updates } from '../definition/config.ts';
+import type { Definition } from '../definition/definition.ts';
 import type { MachineEvent } from '../machine/fallback-machine.ts';
 import type { Place, Stepper } from '../machine/step.ts';
 import type { AttemptRecord } from '../types.ts';
-import type { Home } from './registry.ts';
+import type { KeyedMachines } from './keyed.ts';
+
+/** One definition in one engine. */
+export interface Home {
+  readonly definition: Definition;
+  /** The configuration without updates. */
+  readonly configuration: Configuration;
+  /** Made at the first keyed use. */
+  keyed: KeyedMachines<Machine> | undefined;
+}
 
 /** One fallback in one env and product: what all its machines share. */
 export interface Unit {

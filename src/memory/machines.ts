@@ -1,13 +1,13 @@
 import { amend, type Configuration, NO_UPDATES } from '../definition/config.ts';
 import type { Address } from '../definition/request.ts';
-import { InvalidRequestError } from '../errors.ts';
+import { InvalidRequestError, type Where } from '../errors.ts';
 import type { Events } from '../events.ts';
 import type { MachineEvent } from '../machine/fallback-machine.ts';
 import { Stepper } from '../machine/step.ts';
 import type { Clock } from '../types.ts';
 import { type CacheOptions, KeyedMachines } from './keyed.ts';
+import type { Home } from './machine.ts';
 import { Machine, retryAfter, type Unit } from './machine.ts';
-import type { Home } from './registry.ts';
 
 /** One env and product. */
 interface Scope {
@@ -76,11 +76,13 @@ export class Machines {
    * The machine at an address, made if need be, caught up with the newest configuration, and held until {@link release}:
    * meanwhile it is neither forgotten nor made twice.
    *
+   * @param isToStay a new key is going to get updates of its own: it costs no other key its place
    * @throws InvalidRequestError where there is no room for one more env and product
    */
-  hold(address: Address, home: Home): Machine {
-    const unit = this.#unit(address, home);
-    const machine = address.cache === undefined ? unit.machine : this.#keyed(unit, unit.prefix + address.cache);
+  hold(address: Address, home: Home, where: Where = address, isToStay = false): Machine {
+    const unit = this.#unit(address, home, where);
+    const machine =
+      address.cache === undefined ? unit.machine : this.#keyed(unit, unit.prefix + address.cache, isToStay);
     machine.inFlight++;
     unit.held++;
     this.catchUp(machine, unit.limitedAt);
@@ -97,7 +99,8 @@ export class Machines {
     this.#tell();
   }
 
-  move(machine: Machine, event: MachineEvent<Configuration>, now: number): void {
+  /** `where`: whose step it is, where a call takes it. */
+  move(machine: Machine, event: MachineEvent<Configuration>, now: number, where?: Where): void {
     const before = machine.place;
     machine.move(this.stepper, event, now);
     const { place, since } = machine;
@@ -105,7 +108,7 @@ export class Machines {
     if (!this.#events.wants('exhausted')) return;
     const after = retryAfter(place, since, now);
     const facts = { failures: place.failures, ...(after !== undefined && { retryAfter: after }) };
-    this.#news.push(() => this.#events.emit('exhausted', whereOf(machine), facts));
+    this.#news.push(() => this.#events.emit('exhausted', where ?? whereOf(machine), facts));
   }
 
   /** Takes over the newest configuration, if that is news; an exhaustion that this causes began at `since`. */
@@ -124,6 +127,11 @@ export class Machines {
   /** The remembered keyed machines of a unit, the least recently used first, each with its age where there is a `ttl`. */
   *keyed({ home, prefix }: Unit): Generator<readonly [machine: Machine, age: number | undefined]> {
     for (const [key, machine, age] of home.keyed ?? []) if (key.startsWith(prefix)) yield [machine, age];
+  }
+
+  /** Forgets the keys whose time is over, as would otherwise happen at their next use. */
+  forgetExpired(): void {
+    for (const { home } of this.units()) home.keyed?.purge();
   }
 
   /** Forgets each env and product with which nothing would be lost. */
@@ -147,13 +155,14 @@ export class Machines {
     return configuration;
   }
 
-  #keyed(unit: Unit, key: string): Machine {
+  #keyed(unit: Unit, key: string, isToStay: boolean): Machine {
     const { home } = unit;
     home.keyed ??= new KeyedMachines(this.options.cache, this.options.clock, this.#forget);
     const known = home.keyed.get(key);
     if (known) return known;
     const machine = new Machine(unit, key, this.stepper.fresh(unit.configuration));
-    home.keyed.add(key, machine);
+    if (isToStay) home.keyed.keep(key, machine);
+    else home.keyed.add(key, machine);
     return machine;
   }
 
@@ -179,9 +188,9 @@ export class Machines {
     while (this.#quiet === 0 && this.#news.length > 0) this.#news.shift()?.();
   }
 
-  #unit(address: Address, home: Home): Unit {
+  #unit(address: Address, home: Home, where: Where): Unit {
     const { env, product, tag } = address;
-    const scope = this.#scopes.get(env)?.get(product) ?? this.#scope(env, product);
+    const scope = this.#scopes.get(env)?.get(product) ?? this.#scope(env, product, where);
     scope.used = ++this.#uses;
     const known = scope.units.get(tag);
     if (known) return known;
@@ -194,8 +203,8 @@ export class Machines {
     return unit;
   }
 
-  #scope(env: string, product: string): Scope {
-    if (this.room <= 0) this.#makeRoom(env, product);
+  #scope(env: string, product: string, where: Where): Scope {
+    if (this.room <= 0) this.#makeRoom(where);
     const products = this.#scopes.get(env) ?? new Map<string, Scope>();
     const scope = { env, product, units: new Map(), used: 0 };
     this.#scopes.set(env, products.set(product, scope));
@@ -203,13 +212,14 @@ export class Machines {
     return scope;
   }
 
-  #makeRoom(env: string, product: string): void {
+  #makeRoom(where: Where): void {
+    this.forgetExpired();
     const [oldest] = this.#allScopes()
       .filter(isClean)
       .sort((one, other) => one.used - other.used);
     if (!oldest) {
       const message = `expected at most ${this.options.maxScopes} env and product pairs (maxScopes), got one more, and none is idle`;
-      throw new InvalidRequestError([{ path: 'product', message }], { env, product });
+      throw new InvalidRequestError([{ path: 'product', message }], where);
     }
     this.#drop(oldest);
   }

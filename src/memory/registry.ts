@@ -1,19 +1,10 @@
-import { type Configuration, configure } from '../definition/config.ts';
+import { configure } from '../definition/config.ts';
 import type { Definition } from '../definition/definition.ts';
 import { nearest } from '../definition/nearest.ts';
-import { InvalidConfigError, InvalidDefinitionError, UnknownFallbackError, type Where } from '../errors.ts';
+import { InvalidDefinitionError, UnknownFallbackError, type Where } from '../errors.ts';
 import { show } from '../quote.ts';
 import type { FallbackInfo } from '../types.ts';
-import type { KeyedMachines } from './keyed.ts';
-
-/** One definition in one engine. */
-export interface Home {
-  readonly definition: Definition;
-  /** The configuration without updates. */
-  readonly configuration: Configuration;
-  /** Made at the first keyed use. */
-  keyed: KeyedMachines | undefined;
-}
+import type { Home } from './machine.ts';
 
 interface Place {
   readonly tag: string;
@@ -40,7 +31,8 @@ export class Registry {
       throw new InvalidDefinitionError([{ path: 'tag', message }], { tag: definition.tag });
     }
     const configuration = configure(definition, [], this.#timeout);
-    if (configuration.issues) throw new InvalidConfigError(configuration.issues, definition, configuration.thrown);
+    if (configuration.issues)
+      throw new InvalidDefinitionError(configuration.issues, { tag: definition.tag }, configuration.thrown);
     this.#homes.set(definition.tag, [...homes, { definition, configuration: configuration.value, keyed: undefined }]);
   }
 

@@ -7,9 +7,9 @@ import { persist, revive } from '../machine/persist.ts';
 import type { Phase } from '../machine/step.ts';
 import type { Issue, MachineEntry, RestoreResult, Snapshot } from '../types.ts';
 import { clear, pin, reconfigure } from './changes.ts';
-import type { Machine } from './machine.ts';
+import type { Home, Machine } from './machine.ts';
 import { type Machines, whereOf } from './machines.ts';
-import type { Home, Registry } from './registry.ts';
+import type { Registry } from './registry.ts';
 
 /** The whole memory as plain JSON. What is in flight is taken as abandoned. */
 export function takeSnapshot(memory: Machines, now: number): Snapshot {

@@ -47,7 +47,6 @@ class Model {
   pin(key: string): boolean {
     if (this.pinned.has(key)) return true;
     if (this.pinned.size >= this.max) return false;
-    this.use(key);
     this.pinned.set(key, this.kept.get(key) ?? this.lru.get(key) ?? 0);
     this.lru.delete(key);
     this.kept.delete(key);

@@ -1,0 +1,53 @@
+import { dequal } from 'dequal';
+
+/** A frozen copy of what may be JSON, read once, whatever it is. What is no JSON is kept for {@link isJson} to find. */
+export function frozenCopy<T>(value: T, copies = new Map<unknown, unknown>(), depth = 0): T {
+  if (copies.has(value)) return copies.get(value) as T;
+  if (depth > 64) throw new RangeError('it is nested more than 64 levels deep, or in a circle');
+  const isList = Array.isArray(value);
+  if (!isList && !isPlain(value)) return value;
+  const deeper = (item: unknown) => frozenCopy(item, copies, depth + 1);
+  const copy = Object.freeze(isList ? Array.from(value, deeper) : copyFields(value, deeper)) as T;
+  copies.set(value, copy);
+  return copy;
+}
+
+function copyFields(value: Record<PropertyKey, unknown>, deeper: (item: unknown) => unknown): object {
+  const entries = Reflect.ownKeys(value).map((key) => {
+    if (typeof key === 'symbol') throw new TypeError(`unknown key ${String(key)}: only strings are keys`);
+    return [key, deeper(value[key])];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** Of a frozen copy: whether all its leaves are JSON's. A field that is `undefined` is as good as absent, there as here. */
+export function isJson(value: unknown, seen = new Set<unknown>()): boolean {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean' || seen.has(value)) return true;
+  if (typeof value === 'number') return Number.isFinite(value);
+  seen.add(value);
+  if (Array.isArray(value)) return value.every((item) => isJson(item, seen));
+  return isPlain(value) && Object.values(value).every((item) => item === undefined || isJson(item, seen));
+}
+
+/** Freezes plain objects and lists, as deep as they go. */
+export function freeze<T>(value: T, seen = new Set<unknown>()): T {
+  if ((!isPlain(value) && !Array.isArray(value)) || seen.has(value)) return value;
+  seen.add(value);
+  for (const item of Object.values(value)) freeze(item, seen);
+  return Object.freeze(value);
+}
+
+/** Whether two values are deeply equal; what cannot be compared (a circle, say) is not. */
+export function isEqual(one: unknown, other: unknown): boolean {
+  try {
+    return dequal(one, other);
+  } catch {
+    return false;
+  }
+}
+
+export function isPlain(value: unknown): value is Record<PropertyKey, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}

@@ -1,0 +1,247 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+
+const { FORCE_COLOR: _, ...env } = process.env;
+
+/** Every JSON Web Token begins like this: it is how `{"alg"` reads in base64. */
+const TOKEN = /eyJhbGciOi/;
+
+/** Runs an example as a reader would, and gives its exit code and all that it printed. */
+function run(example: string) {
+  if (!existsSync('dist/index.js')) throw new Error('The examples import the built package: run `npm run build` first');
+  const args = ['--import', 'tsx', `examples/${example}`];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 30_000, env });
+  return { status, stderr, printed: stdout };
+}
+
+describe('examples/documented-calls.ts', () => {
+  const { status, stderr, printed } = run('documented-calls.ts');
+
+  it('runs by itself, without a complaint', () => {
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  });
+
+  it.each([
+    ['Quick example', 'trigger: stripe charged order 12345', 'state:   triggered', 'way:     stripe succeeded'],
+    [
+      'Trigger a fallback',
+      'trigger: paypal captured order 12345',
+      'state:   triggered',
+      'way:     stripe skipped, paypal succeeded',
+    ],
+    [
+      'Fallback for API failures',
+      'trigger: email mailed user_123: “Your order has shipped”',
+      'state:   triggered',
+      'way:     vonage failed, email succeeded',
+    ],
+    ['Update fallback configuration', 'update: maxRetries 3, paypal first, revision 1', 'state:   triggered'],
+    ['Reset fallback state', 'reset: forgotten', 'state:   idle'],
+    [
+      'With session context',
+      'trigger: saved-cart kept cart_456 at payment for user-session',
+      'state:   triggered',
+      'way:     saved-cart succeeded',
+    ],
+  ])('tells what comes of “%s”', (title, ...lines) => {
+    expect(printed).toContain([title, ...lines.map((line) => `  ${line}`)].join('\n'));
+  });
+
+  it('prints no token', () => {
+    expect(readFileSync('examples/documented-calls.ts', 'utf8')).toMatch(TOKEN);
+    expect(printed).not.toMatch(TOKEN);
+  });
+
+  it.each(documentedCalls())('makes the documented call “%s” word for word', (_title, call) => {
+    expect(spaceless(readFileSync('examples/documented-calls.ts', 'utf8'))).toContain(spaceless(call));
+  });
+});
+
+describe('examples/wrap.ts', () => {
+  const { status, stderr, printed } = run('wrap.ts');
+  const scenes = printed.split(/^\d\. /m).map((scene) => scene.split('\n').map((line) => line.trim()));
+
+  it('runs by itself, without a complaint', () => {
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  });
+
+  it('shows a success that leaves the fallback idle', () => {
+    expect(scenes[1]).toContain('paid by stripe; the fallback is idle');
+  });
+
+  it('shows a failure that the fallback makes good', () => {
+    expect(scenes[2]).toContain('paid by paypal; the fallback is triggered');
+  });
+
+  it('shows a slow primary that is told to stop', () => {
+    expect(scenes[3]).toContain('paid by paypal; stripe was told to stop: true');
+  });
+
+  it('shows an abort that never falls back', () => {
+    expect(scenes[4]).toContain('rejected with the caller’s own reason: Error: the customer closed the page');
+    expect(scenes[4]).toContain('paypal was called 0 times');
+  });
+
+  it('shows a fallback that fails too, with its cause and its errors', () => {
+    expect(scenes[5]).toContain('FallbackFailedError (ERR_FALLBACK_FAILED)');
+    expect(scenes[5]).toContain('cause, the primary’s own: Error: stripe: 503 Service Unavailable');
+    expect(scenes[5]).toContain('errors, the providers’:   Error: paypal: account locked');
+  });
+});
+
+describe('examples/jwt-session.ts', () => {
+  const { status, stderr, printed } = run('jwt-session.ts');
+
+  it('runs by itself, without a complaint', () => {
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  });
+
+  it('lets a provider read the verified claims', () => {
+    expect(printed).toMatch(
+      /With a valid token\n[\s\S]*→ cart_456 is kept for ada \(pro plan\)\n\nWith an expired token/,
+    );
+    expect(printed).toContain('and as JSON: {"tag":"user-session","verified":true}');
+  });
+
+  it.each([
+    ['an expired token', 'refused'],
+    ['a forged token', 'refused'],
+    ['a session of an unknown kind', 'unknown'],
+    ['no session at all', 'missing'],
+  ])('refuses %s as %s', (what, reason) => {
+    expect(printed).toContain(`With ${what}\n→ SessionError, reason ${reason}: `);
+  });
+
+  it('prints no token, nor a part of one', () => {
+    expect(printed).toMatch(/\d\d lines printed, 0 of them with a token/);
+    expect(printed).not.toMatch(TOKEN);
+  });
+});
+
+describe('examples/monolith', () => {
+  const { status, stderr, printed } = run('monolith/main.ts');
+
+  it('runs by itself, without a complaint', () => {
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  });
+
+  it('keeps every promise of its story', () => {
+    expect(printed).toContain('The day in short: 17 of 17 promises kept');
+    expect(printed.match(/^ {2}✓ .+$/gm)).toHaveLength(17);
+    expect(printed).not.toContain('✗');
+  });
+
+  it.each([
+    ['the primary answers', 'customer  order-1: 200 paid by stripe'],
+    ['a declined card does not fall back', 'customer  order-2: 402 CardDeclined: the card of order-2 was declined'],
+    ['an impatient customer is let go', 'customer  order-3: left'],
+    ['the first provider steps in', 'engine    order-4: recovered by paypal → triggered'],
+    ['a hanging provider is given up on', 'engine    order-5: paypal, attempt 1: timed-out'],
+    ['the second provider steps in', 'customer  order-5: 200 paid by adyen'],
+    ['one failure is tolerated', 'engine    order-6: every provider failed → triggered'],
+    ['the second exhausts', 'engine    order-7: every provider failed → exhausted'],
+    ['the next are refused', 'customer  order-8: 503 payment-failure is exhausted'],
+    ['an order in hand outlives the stop', 'customer  order-9: 200 paid by stripe'],
+    ['the state outlives the restart', 'operator  GET /ops/inspect: 200 exhausted, 2 failed triggers in a row'],
+    ['a typo is corrected', 'unknown key "fallbackProvidr"; did you mean "fallbackProvider"?'],
+    ['a probe is admitted', 'engine    order-11: fallback triggered, as the one probe'],
+    ['the probe succeeds', 'engine    order-11: recovered by adyen → triggered'],
+    ['a reset forgets', 'engine    reset, configuration included → idle'],
+    ['the primary has the last word', 'customer  order-12: 200 paid by stripe'],
+  ])('shows that %s', (_what, line) => {
+    expect(printed).toContain(line);
+  });
+
+  it('restarts in the middle, with an order in hand', () => {
+    const lines = [
+      'stops, with some grace',
+      'order-9: 200',
+      'has written down its state',
+      'its state restored',
+      '200 exhausted',
+    ];
+    const places = lines.map((line) => printed.indexOf(line));
+    expect(Math.min(...places)).toBeGreaterThan(0);
+    expect(places).toEqual([...places].sort((a, b) => a - b));
+  });
+
+  it('tells the time of each line, never going back', () => {
+    const times = [...printed.matchAll(/^ *(\d+) ms {2}\S/gm)].map(([, time]) => Number(time));
+    expect(times.length).toBeGreaterThan(50);
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+  });
+
+  it('consists of files of fewer than 200 lines', () => {
+    const long = readdirSync('examples/monolith').filter((file) => {
+      return readFileSync(`examples/monolith/${file}`, 'utf8').split('\n').length > 200;
+    });
+    expect(long).toEqual([]);
+  });
+});
+
+/** White space apart, and the commas that a formatter puts behind the last of a list. */
+function spaceless(code: string): string {
+  return code.replace(/\s+/g, '').replace(/,(?=[})])/g, '');
+}
+
+/** The documented calls, as the documentation and the contract write them. */
+function documentedCalls(): [title: string, call: string][] {
+  return [
+    [
+      'Quick Example',
+      `await ductape.fallback.run({
+        env: 'prd',
+        product: 'my-app',
+        fallback_tag: 'payment-failure',
+        action: 'trigger',
+        input: {
+          orderId: '12345',
+          reason: 'timeout'
+        }
+      });`,
+    ],
+    [
+      'Trigger a fallback',
+      `await ductape.fallback.run({
+        env: 'prd', product: 'payments', fallback_tag: 'payment-failure', action: 'trigger',
+        input: { orderId: '12345', reason: 'gateway_timeout', attemptedProvider: 'stripe' },
+      });`,
+    ],
+    [
+      'Fallback for API failures',
+      `await ductape.fallback.run({
+        env: 'prd',
+        product: 'notifications',
+        fallback_tag: 'sms-failure',
+        action: 'trigger',
+        input: {
+          userId: 'user_123',
+          message: 'Your order has shipped',
+          originalProvider: 'twilio'
+        }
+      });`,
+    ],
+    [
+      'Update fallback configuration',
+      `await ductape.fallback.run({
+        env: 'prd', product: 'payments', fallback_tag: 'payment-failure', action: 'update',
+        input: { maxRetries: 3, fallbackProvider: 'paypal' },
+      });`,
+    ],
+    [
+      'Reset fallback state',
+      `await ductape.fallback.run({
+        env: 'prd', product: 'payments', fallback_tag: 'payment-failure', action: 'reset',
+      });`,
+    ],
+    [
+      'With session context',
+      `await ductape.fallback.run({
+        env: 'prd', product: 'checkout', fallback_tag: 'checkout-failure', action: 'trigger',
+        input: { cartId: 'cart_456', step: 'payment' },
+        session: { tag: 'user-session', token: 'eyJhbGciOi...' },
+      });`,
+    ],
+  ];
+}
