@@ -51,7 +51,7 @@ export function fallbackMachine<C extends Limits>() {
     on: {
       RESET: { target: '.idle', actions: ['forgetFailures', 'newGeneration'] },
       UPDATE: {
-        actions: assign({ config: ({ context, event }) => (event.type === 'UPDATE' ? event.config : context.config) }),
+        actions: assign({ config: ({ event }) => event.config }),
       },
     },
     states: {
