@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { FallbackEvent } from '../../src/index.ts';
 import { RUNS } from '../virtual-clock.ts';
-import { Model } from './model.ts';
+import { Model } from '../../src/testing/model.ts';
 import { behaviours, cacheOf, history, isRefused, makeWorld, policy, type Triggered } from './world.ts';
 
 const KEYS = [0, 1, 2];

@@ -1,4 +1,8 @@
-import type { Policy } from './world.ts';
+/** The part of a definition that decides where its machines stand. */
+export interface Policy {
+  readonly maxRetries: number;
+  readonly resetAfter: number | 'never' | null;
+}
 
 type Phase = 'idle' | 'triggered' | 'cooling' | 'probing';
 
@@ -11,10 +15,10 @@ interface Machine {
 
 interface Amendments {
   readonly maxRetries?: number | null;
-  readonly resetAfter?: number | null;
+  readonly resetAfter?: number | 'never' | null;
 }
 
-/** SPEC.md section 3 and 5 once more, in the plainest words that work: what the engine's machines are held against. */
+/** The states of a fallback once more, in the plainest words that work: what the engine's machines are held against. */
 export class Model {
   readonly #policy: Policy;
   readonly #machines = new Map<number, Machine>();
@@ -28,11 +32,10 @@ export class Model {
 
   limits(key: number): { maxRetries: number; resetAfter: number } {
     const own = key === 0 ? {} : (this.#own.get(key) ?? {});
-    const { maxRetries, resetAfter } = this.#policy;
+    const resetAfter = own.resetAfter ?? this.#shared.resetAfter ?? this.#policy.resetAfter;
     return {
-      maxRetries: own.maxRetries ?? this.#shared.maxRetries ?? maxRetries,
-      resetAfter:
-        own.resetAfter ?? this.#shared.resetAfter ?? (resetAfter === 'never' ? Number.POSITIVE_INFINITY : resetAfter),
+      maxRetries: own.maxRetries ?? this.#shared.maxRetries ?? this.#policy.maxRetries,
+      resetAfter: typeof resetAfter === 'number' ? resetAfter : Number.POSITIVE_INFINITY,
     };
   }
 
@@ -92,6 +95,11 @@ export class Model {
       if (config) this.#own.delete(other);
       Object.assign(machine, { phase: 'idle', failures: 0, generation: machine.generation + 1 });
     }
+  }
+
+  /** An evicted key starts again. */
+  forget(key: number): void {
+    this.#machines.delete(key);
   }
 
   /** A snapshot restored: what was in flight is abandoned. */

@@ -1,0 +1,17 @@
+export { ChaosError, chaos } from './chaos.ts';
+export { checkFallback, PolicyViolation, type Report } from './check.ts';
+export { fallbackCommands } from './commands.ts';
+export {
+  alwaysRecovers,
+  atMostOneEffect,
+  attemptsAtMost,
+  type Invariant,
+  neverCalls,
+  reaches,
+  settlesWithin,
+} from './invariants.ts';
+export { lintFallback } from './lint.ts';
+export type { CheckOptions, Weights } from './options.ts';
+export { type Behaviour, hang, ok, reject, type Script, script, slow, slowReject, stubborn } from './script.ts';
+export type { FaultKind, Trace, TraceEntry, TraceType } from './trace.ts';
+export { type VirtualClock, virtualClock } from './virtual-clock.ts';

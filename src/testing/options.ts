@@ -1,0 +1,245 @@
+import fc from 'fast-check';
+import { createDuctape, defineFallback, type Fallback, InvalidRequestError, type StandardSchema } from '../index.ts';
+import type { Stage } from './history.ts';
+import type { Invariant } from './invariants.ts';
+import type { CallContext, Create, Play } from './simulate.ts';
+import { FAULTS, type FaultKind, json } from './trace.ts';
+
+/** Weights of faults: `{ hang: 0 }` leaves one out, `{ lost: 5 }` makes one likelier. */
+export type Weights = Readonly<Partial<Record<FaultKind, number>>>;
+
+export interface CheckOptions {
+  /** Arbitrary for a trigger's input. */
+  readonly input: fc.Arbitrary<unknown>;
+  /** What providers answer: one arbitrary, or one by provider name. Default: `undefined`. */
+  readonly output?: fc.Arbitrary<unknown> | Readonly<Record<string, fc.Arbitrary<unknown>>>;
+  /** Arbitrary for an update's input. Default: legal values of `maxRetries` and `resetAfter`. */
+  readonly updates?: fc.Arbitrary<Record<string, unknown>>;
+  /** Weights for all providers, or by name. Default: all of them, evenly. */
+  readonly faults?: Weights | Readonly<Record<string, Weights>>;
+  /** What must hold besides the laws. */
+  readonly invariants?: readonly (Invariant | ((trace: import('./trace.ts').Trace) => unknown))[];
+  /** Random histories tried. Default: 300. */
+  readonly runs?: number;
+  /** The longest history. Default: 20. */
+  readonly commands?: number;
+  /** Cache keys in play, the machine without one besides. Default: 3. */
+  readonly keys?: number;
+  /** With `path`: replays exactly one failure, as a violation printed it. */
+  readonly seed?: number;
+  readonly path?: string;
+}
+
+export interface RawProvider {
+  readonly name: string;
+  readonly run?: unknown;
+  readonly retries?: number;
+  readonly timeout?: number | null;
+  readonly accept?: (output: unknown) => unknown;
+  readonly idempotent?: boolean;
+}
+
+export interface RawDefinition {
+  readonly tag: string;
+  readonly providers: readonly RawProvider[];
+  readonly input?: StandardSchema;
+  readonly output?: StandardSchema;
+  readonly maxRetries?: number;
+  readonly resetAfter?: number | 'never' | null;
+  readonly deadline?: number;
+  readonly env?: unknown;
+  readonly product?: unknown;
+}
+
+const KNOWN = ['input', 'output', 'updates', 'faults', 'invariants', 'runs', 'commands', 'keys', 'seed', 'path'];
+
+/** All that a check needs, or an error that says how to mend what is wrong with it. */
+export async function prepare(
+  fallback: Fallback,
+  options: CheckOptions,
+  create: Create = createDuctape as unknown as Create,
+) {
+  const raw = defineFallback(fallback as never) as unknown as RawDefinition;
+  refuse(
+    Object.keys(Object(options))
+      .filter((key) => !KNOWN.includes(key))
+      .map((key) => [key, `unknown option; expected one of ${KNOWN.join(', ')}`]),
+  );
+  const { runs = 300, commands = 20, keys = 3, invariants = [], faults = {}, seed, path } = options;
+  refuse([
+    ...wholes({ runs, commands }, 1),
+    ...wholes({ keys }, 0),
+    ...(isArbitrary(options.input)
+      ? []
+      : [['input', "expected a fast-check arbitrary for a trigger's input: fc.record({ … })"] as const]),
+    ...(path !== undefined && seed === undefined
+      ? [['path', 'expected a seed beside it, as the violation printed them'] as const]
+      : []),
+    ...(Array.isArray(invariants) ? [] : [['invariants', 'expected a list'] as const]),
+  ]);
+  const running = raw.providers.filter(({ run }) => run !== undefined);
+  if (running.length === 0) refuse([['definition', 'no provider runs anything, so there is nothing to check']]);
+  const names = running.map(({ name }) => name);
+  const outputs = new Map<string, { usual: unknown; invalid: { output: unknown } | undefined }>();
+  const leftOut: string[] = [];
+  const providers: Stage['providers'][number][] = [];
+  for (const provider of running) {
+    const arbitrary = outputOf(raw, options, provider, names);
+    const usual = fc.sample(arbitrary, { numRuns: 1, seed: 1 })[0];
+    const invalid = await refusedOutput(raw, provider);
+    if (!invalid) leftOut.push(`${provider.name}: invalid`);
+    outputs.set(provider.name, { usual, invalid });
+    const weights = weightsOf(
+      faults,
+      provider.name,
+      raw.providers.map(({ name }) => name),
+      invalid !== undefined,
+    );
+    providers.push({ name: provider.name, outputs: arbitrary, weights, attempts: 1 + (provider.retries ?? 0) });
+  }
+  await checkInputs(raw, options.input);
+  const all = invariants.map(
+    (invariant): Invariant =>
+      typeof invariant === 'function' ? { name: invariant.name || 'invariant', judge: invariant } : invariant,
+  );
+  const within = all.flatMap(({ within }) => (within === undefined ? [] : [within]));
+  const resetAfter = raw.resetAfter ?? (raw.resetAfter === null ? null : 30_000);
+  const stage: Stage = {
+    input: options.input,
+    updates: options.updates ?? legalUpdates(resetAfter),
+    keys,
+    commands,
+    providers,
+    delays: delaysFor(raw, resetAfter),
+  };
+  const play: Play = {
+    tag: raw.tag,
+    cast: (run) => cast(raw, run) as Parameters<typeof defineFallback>[0],
+    policy: { maxRetries: raw.maxRetries ?? 10, resetAfter },
+    keys,
+    outputs,
+    limits: new Map(running.map(({ name, timeout }) => [name, Math.min(timeout ?? 1_000, raw.deadline ?? 1_000)])),
+    horizon: within.length > 0 ? Math.max(...within) : undefined,
+    create,
+  };
+  return { play, stage, invariants: all, names: raw.providers.map(({ name }) => name), runs, seed, path, leftOut };
+}
+
+/** The definition as it is, but for what its providers would do to the world, and for where it exists. */
+function cast(raw: RawDefinition, run: (name: string) => (input: unknown, ctx: CallContext) => unknown): object {
+  const { env: _env, product: _product, ...definition } = raw;
+  const providers = raw.providers.map((provider) => {
+    // Markers for this kit are no fields of the engine's.
+    const { idempotent: _, ...rest } = provider;
+    return provider.run === undefined ? rest : { ...rest, run: run(provider.name) };
+  });
+  return { ...definition, providers };
+}
+
+function legalUpdates(resetAfter: number | 'never' | null): fc.Arbitrary<Record<string, unknown>> {
+  const waits = typeof resetAfter === 'number' ? [resetAfter, 0, 1_000] : [1_000, 0];
+  return fc.record({ maxRetries: fc.nat(3), resetAfter: fc.constantFrom(...waits) }, { requiredKeys: [] });
+}
+
+/** Nothing, a little, and a little less and more than each limit of the policy's own. */
+function delaysFor({ providers, deadline }: RawDefinition, resetAfter: number | 'never' | null): readonly number[] {
+  const limits = [deadline, resetAfter, ...providers.map(({ timeout }) => timeout)];
+  const around = limits.flatMap((limit) =>
+    typeof limit === 'number' ? [Math.max(0, limit - 1), limit, limit + 1] : [],
+  );
+  return [...new Set([0, 3, 20, 150, ...around])].sort((one, other) => one - other);
+}
+
+function outputOf(
+  raw: RawDefinition,
+  { output }: CheckOptions,
+  { name, accept }: RawProvider,
+  names: readonly string[],
+): fc.Arbitrary<unknown> {
+  if (output === undefined) {
+    if (raw.output || accept)
+      refuse([['output', `expected an arbitrary for what ${name} answers, since the definition checks it`]]);
+    return fc.constant(undefined);
+  }
+  if (isArbitrary(output)) return output;
+  const unknown = Object.keys(output).filter((key) => !names.includes(key));
+  refuse(unknown.map((key) => [`output.${key}`, `unknown provider; expected one of ${names.join(', ')}`]));
+  return output[name] ?? fc.constant(undefined);
+}
+
+function weightsOf(faults: object, name: string, names: readonly string[], hasInvalid: boolean): Weights {
+  const isByName = Object.values(faults).some((value) => typeof value === 'object');
+  const known: readonly string[] = isByName ? names : FAULTS;
+  const kind = isByName ? 'provider' : 'fault';
+  refuse(
+    Object.keys(faults)
+      .filter((key) => !known.includes(key))
+      .map((key) => [`faults.${key}`, `unknown ${kind}; expected one of ${known.join(', ')}`]),
+  );
+  const mine = (isByName ? ((faults as Record<string, object>)[name] ?? {}) : faults) as Record<string, unknown>;
+  const bad = Object.entries(mine).filter(
+    ([key, weight]) =>
+      !(FAULTS as readonly string[]).includes(key) || !(Number.isFinite(weight) && (weight as number) >= 0),
+  );
+  refuse(
+    bad.map(([key, weight]) => [
+      `faults.${key}`,
+      `expected the weight (0 or more) of one of ${FAULTS.join(', ')}, got ${json(weight)}`,
+    ]),
+  );
+  const weights = {
+    ...Object.fromEntries(FAULTS.map((fault) => [fault, 1])),
+    ...mine,
+    ...(hasInvalid ? {} : { invalid: 0 }),
+  } as Record<FaultKind, number>;
+  // Even where the user wants nothing but faults, a call must be able to be all right: it is what others shrink to.
+  return { ...weights, ok: Math.max(weights.ok, 0.01) };
+}
+
+const CANDIDATES = [undefined, null, '', 0, -1, false, 'invalid', {}, [], Number.NaN, Symbol('invalid')];
+
+/** An output that the schema or `accept` is seen to refuse. */
+async function refusedOutput(
+  { output: schema }: RawDefinition,
+  provider: RawProvider,
+): Promise<{ readonly output: unknown } | undefined> {
+  for (const output of CANDIDATES) {
+    const isRefused = async () => {
+      if (schema && (await schema['~standard'].validate(output)).issues) return true;
+      return provider.accept ? !provider.accept(output) : false;
+    };
+    if (await isRefused().catch(() => true)) return { output };
+  }
+  return undefined;
+}
+
+async function checkInputs({ input: schema, tag }: RawDefinition, arbitrary: fc.Arbitrary<unknown>): Promise<void> {
+  for (const input of fc.sample(arbitrary, { numRuns: 20, seed: 1 })) {
+    if (typeof input !== 'object' || input === null)
+      refuse([['input', `expected an arbitrary that makes objects, got ${json(input)}`]]);
+    const issues = schema && (await schema['~standard'].validate(input)).issues;
+    if (issues)
+      refuse([
+        [
+          'input',
+          `expected an arbitrary whose inputs the schema of ${tag} takes; it refused ${json(input)}: ${issues[0]?.message}`,
+        ],
+      ]);
+  }
+}
+
+function wholes(values: Readonly<Record<string, unknown>>, from: number): (readonly [string, string])[] {
+  return Object.entries(values).flatMap(([key, value]) =>
+    Number.isInteger(value) && (value as number) >= from
+      ? []
+      : [[key, `expected a whole number of ${from} or more, got ${json(value)}`] as const],
+  );
+}
+
+function isArbitrary(value: unknown): value is fc.Arbitrary<unknown> {
+  return typeof (value as { generate?: unknown } | undefined)?.generate === 'function';
+}
+
+function refuse(issues: readonly (readonly [path: string, message: string])[]): void {
+  if (issues.length > 0) throw new InvalidRequestError(issues.map(([path, message]) => ({ path, message })));
+}

@@ -1,0 +1,446 @@
+import {
+  type createDuctape,
+  defineFallback,
+  type FallbackEvent,
+  FallbackExhaustedError,
+  FallbackFailedError,
+  InvalidInputError,
+} from '../index.ts';
+import type { Command, Fault, History } from './history.ts';
+import { Model, type Policy } from './model.ts';
+import { after } from './script.ts';
+import { json, type TraceEntry, type TraceType } from './trace.ts';
+import { flush, virtualClock } from './virtual-clock.ts';
+
+const ENV = 'test';
+const PRODUCT = 'policy';
+
+/** Makes an engine; another one than ours only in tests of this kit. */
+export type Create = (options: Parameters<typeof createDuctape>[0]) => { readonly fallback: Engine };
+
+type Run = (request: object, options?: object) => Promise<{ provider?: string; output?: unknown; state: string }>;
+
+interface Engine {
+  run: Run;
+  inspect(request: object): { state: string; failures: number; retryAfter?: number; inFlight: number };
+  snapshot(): unknown;
+  restore(snapshot: unknown): unknown;
+  on(type: '*', listener: (event: FallbackEvent) => void): () => void;
+  close(): Promise<void>;
+}
+
+/** The policy on its stage: the user's definition, and what its providers are to do. */
+export interface Play {
+  readonly tag: string;
+  /** The definition, each `run` replaced by what `run` gives for its name. */
+  readonly cast: (
+    run: (name: string) => (input: unknown, ctx: CallContext) => unknown,
+  ) => Parameters<typeof defineFallback>[0];
+  readonly policy: Policy;
+  readonly keys: number;
+  /** An output for a call that nothing was said about, and one that is refused, where there is any. */
+  readonly outputs: ReadonlyMap<
+    string,
+    { readonly usual: unknown; readonly invalid: { readonly output: unknown } | undefined }
+  >;
+  /** Milliseconds by which a call of a provider is in time. */
+  readonly limits: ReadonlyMap<string, number>;
+  /** Milliseconds after the last command within which each trigger should be over; `undefined`: as long as it takes. */
+  readonly horizon: number | undefined;
+  readonly create: Create;
+}
+
+export interface CallContext {
+  readonly id: string;
+  readonly attempt: number;
+  readonly signal: AbortSignal;
+  readonly config: {
+    readonly fallbackProvider?: string;
+    readonly deadline?: number;
+    readonly providers: Readonly<Record<string, { readonly retries: number }>>;
+  };
+}
+
+export interface Call {
+  readonly trigger: number;
+  readonly provider: string;
+  readonly attempt: number;
+  readonly at: number;
+  readonly config: CallContext['config'];
+}
+
+/** What a history came to. */
+export interface Outcome {
+  readonly trace: TraceEntry[];
+  readonly calls: readonly Call[];
+  /** What the engine's machines did against the model, if anything. */
+  readonly faults: readonly string[];
+  readonly unsettled: readonly number[];
+  readonly leaks: readonly string[];
+  /** Inputs that the schema refused: the arbitrary's fault. */
+  readonly refusedInput: unknown;
+  readonly edges: readonly string[];
+}
+
+interface Trigger {
+  readonly number: number;
+  readonly key: number;
+  readonly faults: Readonly<Record<string, readonly Fault[]>>;
+  readonly controller: AbortController;
+  isOver: boolean;
+}
+
+export function keyName(key: number): string | undefined {
+  return key === 0 ? undefined : `key-${key}`;
+}
+
+/** Plays a history in virtual time. */
+export async function simulate(play: Play, history: History): Promise<Outcome> {
+  const simulation = new Simulation(play);
+  for (const command of history) await simulation.step(command);
+  return simulation.end();
+}
+
+/** One life of a policy: commands one after another, and what came of them. */
+export class Simulation {
+  readonly #play: Play;
+  readonly #clock = virtualClock();
+  readonly #model: Model;
+  readonly #trace: TraceEntry[] = [];
+  readonly #calls: Call[] = [];
+  readonly #triggers: Trigger[] = [];
+  readonly #faults: string[] = [];
+  readonly #edges: string[] = [];
+  readonly #admitted = new Map<number, { readonly key: number; readonly generation: number }>();
+  readonly #verdicts = new Map<number, string>();
+  readonly #states = new Map<number, string>();
+  #refusedInput: unknown;
+  /** The last input given: any will do for triggers that do not matter. */
+  #input: unknown;
+  #engine: Engine;
+  /** Those of the engine, and not of the providers. */
+  readonly #timers = new Set<unknown>();
+  #listeners = 0;
+  #fillers = 0;
+  #updating: Record<string, unknown> = {};
+
+  constructor(play: Play) {
+    this.#play = play;
+    this.#model = new Model(play.policy);
+    this.#engine = this.#open();
+  }
+
+  /** Carries out one command; returns what the machines have done against the model so far. */
+  async step(command: Command): Promise<readonly string[]> {
+    await this.#act(command);
+    await flush();
+    this.#compare(command);
+    return this.#faults;
+  }
+
+  /** Ends what is still in flight; what it all came to. */
+  async end(): Promise<Outcome> {
+    await this.#finish();
+    return {
+      trace: this.#trace,
+      calls: this.#calls,
+      faults: this.#faults,
+      unsettled: this.#triggers.filter(({ isOver }) => !isOver).map(({ number }) => number),
+      leaks: [
+        ...(this.#timers.size === 0 ? [] : [`${this.#timers.size} timers are left`]),
+        ...(this.#listeners === 0 ? [] : [`${this.#listeners} abort listeners are left`]),
+      ],
+      refusedInput: this.#refusedInput,
+      edges: this.#edges,
+    };
+  }
+
+  #open(): Engine {
+    const { create, cast, keys } = this.#play;
+    const clock = this.#clock;
+    const fallback = defineFallback(cast((name) => (input, ctx) => this.#provide(name, ctx, input)));
+    const counting = {
+      now: () => clock.now(),
+      setTimeout: (callback: () => void, ms: number) => {
+        const fire = () => {
+          this.#timers.delete(handle);
+          callback();
+        };
+        const handle = clock.setTimeout(fire, ms);
+        this.#timers.add(handle);
+        return handle;
+      },
+      clearTimeout: (handle: unknown) => {
+        this.#timers.delete(handle);
+        clock.clearTimeout(handle);
+      },
+    };
+    const options = {
+      env: ENV,
+      product: PRODUCT,
+      clock: counting,
+      random: () => 0.5,
+      cache: { max: Math.max(1, keys) },
+    };
+    const { fallback: engine } = create({ ...options, nonce: 'kit', fallbacks: [fallback] });
+    engine.on('*', (event) => this.#hear(event));
+    return engine;
+  }
+
+  async #act(command: Command): Promise<void> {
+    switch (command.type) {
+      case 'trigger':
+        return this.#trigger(command);
+      case 'wait':
+        return this.#clock.advance(command.ms);
+      case 'abort':
+        return this.#abort(command.which);
+      case 'evict':
+        return this.#evict();
+      case 'restart':
+        return this.#restart();
+      default:
+        return this.#change(command);
+    }
+  }
+
+  #trigger({ key, input, faults }: Extract<Command, { type: 'trigger' }>): void {
+    const trigger: Trigger = {
+      number: this.#triggers.length + 1,
+      key,
+      faults,
+      controller: new AbortController(),
+      isOver: false,
+    };
+    const { number, controller } = trigger;
+    this.#triggers.push(trigger);
+    this.#input = input;
+    this.#note('trigger', { trigger: number, key, input });
+    const { signal } = controller;
+    const { addEventListener, removeEventListener } = signal;
+    Object.assign(signal, {
+      addEventListener: (...args: Parameters<typeof addEventListener>) => {
+        this.#listeners++;
+        addEventListener.apply(signal, args);
+      },
+      removeEventListener: (...args: Parameters<typeof removeEventListener>) => {
+        this.#listeners--;
+        removeEventListener.apply(signal, args);
+      },
+    });
+    const over = (type: TraceType, facts: object) => {
+      if (trigger.isOver) this.#faults.push(`law 1: trigger #${number} settled twice`);
+      const verdict = this.#verdicts.get(number);
+      if (verdict && verdict !== type)
+        this.#faults.push(`law 1: trigger #${number} ${verdict}, but its caller was told ${type}`);
+      trigger.isOver = true;
+      this.#note(type, { trigger: number, key, ...facts });
+    };
+    this.#engine.run({ ...this.#request(key, 'trigger'), input }, { id: `t${number}`, signal }).then(
+      ({ provider, output }) => over('recovered', { provider, output }),
+      (error) => {
+        if (error instanceof InvalidInputError) this.#refusedInput ??= error;
+        const type =
+          error instanceof FallbackFailedError
+            ? 'failed'
+            : error instanceof FallbackExhaustedError
+              ? 'refused'
+              : 'rejected';
+        if (type === 'refused' && this.#model.admit(key, this.#clock.now()) !== 'refused') {
+          this.#faults.push(`law 5: trigger #${number} was refused, and should not be`);
+        }
+        over(type, { error });
+      },
+    );
+  }
+
+  #abort(which: number): void {
+    const open = this.#triggers.filter(({ isOver, controller }) => !isOver && !controller.signal.aborted);
+    const trigger = open[which % Math.max(1, open.length)];
+    if (!trigger) return;
+    this.#note('abort', { trigger: trigger.number, key: trigger.key });
+    trigger.controller.abort(new Error('the caller gave up'));
+  }
+
+  /** As many other keys as the LRU holds: every key that nothing holds is forgotten. */
+  async #evict(): Promise<void> {
+    const input = this.#input;
+    if (input === undefined) return;
+    this.#note('evict', {});
+    for (let count = 0; count < Math.max(1, this.#play.keys); count++) {
+      const request = { ...this.#request(0, 'trigger'), input, cache: `filler-${++this.#fillers}` };
+      this.#engine.run(request, { id: 'filler' }).catch(() => {});
+      await flush();
+    }
+  }
+
+  async #restart(): Promise<void> {
+    const snapshot = JSON.parse(JSON.stringify(this.#engine.snapshot()));
+    this.#note('restart', {});
+    await this.#engine.close();
+    await flush();
+    this.#engine = this.#open();
+    this.#engine.restore(snapshot);
+    this.#admitted.clear();
+    this.#model.restore();
+  }
+
+  async #change({ type, key, input }: Extract<Command, { type: 'update' | 'reset' }>): Promise<void> {
+    this.#updating = input;
+    const error = await this.#engine.run({ ...this.#request(key, type), input }).then(
+      () => undefined,
+      (error) => error,
+    );
+    this.#note(type, { key, input, ...(error !== undefined && { error }) });
+  }
+
+  #request(key: number, action: Command['type']): object {
+    const cache = keyName(key);
+    return { fallback_tag: this.#play.tag, action, ...(cache !== undefined && { cache }) };
+  }
+
+  /** What a provider does instead of its `run`. */
+  #provide(provider: string, { id, attempt, signal, config }: CallContext, input: unknown): unknown {
+    const outputs = this.#play.outputs.get(provider);
+    const trigger = this.#triggers[Number(id.slice(1)) - 1];
+    if (!trigger) return outputs?.usual;
+    const { number, key } = trigger;
+    const mine = this.#calls.filter((call) => call.trigger === number && call.provider === provider);
+    const fault = trigger.faults[provider]?.[mine.length] ?? { kind: 'ok', delay: 0, output: outputs?.usual };
+    this.#calls.push({ trigger: number, provider, attempt, at: this.#clock.now(), config });
+    const about = { trigger: number, key, provider, attempt };
+    this.#note('call', { ...about, fault: fault.kind, input });
+    return this.#behave(fault, provider, signal, () => this.#note('effect', about));
+  }
+
+  #behave({ kind, delay, output }: Fault, provider: string, signal: AbortSignal, land: () => void): unknown {
+    const clock = this.#clock;
+    const later = (ms: number) => after(clock, ms, signal);
+    const limit = this.#play.limits.get(provider) ?? 1_000;
+    // What is not slow is in time; what is slow is not.
+    const prompt = Math.min(delay, Math.max(0, limit - 1));
+    const late = limit + 1 + delay;
+    const fail = (text: string): never => {
+      throw new Error(text);
+    };
+    switch (kind) {
+      case 'ok':
+        land();
+        return prompt === 0 ? output : later(prompt).then(() => output);
+      case 'reject':
+        return later(prompt).then(() => fail('rejected'));
+      case 'throw':
+        return fail('thrown');
+      case 'invalid':
+        land();
+        return later(prompt).then(() => this.#play.outputs.get(provider)?.invalid?.output);
+      case 'slow':
+        return later(late).then(() => {
+          land();
+          return output;
+        });
+      case 'slow-reject':
+        return later(late).then(() => fail('rejected late'));
+      case 'hang':
+        return after(clock, undefined, signal);
+      case 'stubborn':
+        land();
+        return after(clock, late).then(() => output);
+      case 'lost':
+        land();
+        return later(prompt).then(() => fail('answer lost'));
+    }
+  }
+
+  #hear(event: FallbackEvent): void {
+    const { type, id = '', at, cache } = event;
+    if (cache?.startsWith('filler-')) return;
+    const key = cache === undefined ? 0 : Number(cache.slice(4));
+    const number = Number(id.slice(1));
+    if (type === 'triggered') {
+      const asked = this.#triggers[number - 1]?.key;
+      if (asked !== key) this.#faults.push(`law 7: trigger #${number} moved a machine that it was not meant for`);
+      const expected = this.#model.admit(key, at);
+      const actual = event.probe ? 'probe' : 'admitted';
+      if (expected !== actual) this.#faults.push(`law 5: trigger #${number} was ${actual}, and should be ${expected}`);
+      this.#admitted.set(number, { key, generation: this.#model.at(key).generation });
+      this.#stand(key, event.state);
+    } else if (type === 'recovered' || type === 'failed') {
+      this.#settle(number, type, at);
+      this.#stand(key, event.state);
+    } else if (type === 'attempt-ended') {
+      const { provider, attempt, outcome } = event;
+      this.#note('ended', {
+        trigger: number,
+        key,
+        provider,
+        attempt,
+        outcome,
+        ...('error' in event && { error: event.error }),
+      });
+    } else if (type === 'updated') this.#model.update(key, this.#updating, at);
+    else if (type === 'reset') this.#model.reset(key, event, at);
+    else if (type === 'evicted') {
+      this.#model.forget(key);
+      this.#states.delete(key);
+    }
+  }
+
+  #settle(number: number, verdict: 'recovered' | 'failed' | 'none', at: number): void {
+    const admitted = this.#admitted.get(number);
+    if (admitted) this.#model.settle(admitted.key, admitted.generation, verdict, at);
+    this.#admitted.delete(number);
+    if (verdict !== 'none') this.#verdicts.set(number, verdict);
+  }
+
+  #stand(key: number, state: string): void {
+    const before = this.#states.get(key) ?? 'idle';
+    this.#states.set(key, state);
+    if (before === state) return;
+    this.#edges.push(`${before} → ${state}`);
+    this.#note('state', { key, state });
+  }
+
+  /** Holds each machine against the model. */
+  #compare(command: Command): void {
+    // What is over without a verdict gave up its place.
+    for (const { number, isOver } of this.#triggers) {
+      if (isOver && this.#admitted.has(number)) this.#settle(number, 'none', this.#clock.now());
+    }
+    for (let key = 0; key <= this.#play.keys; key++) {
+      const { state, failures, retryAfter } = this.#engine.inspect(this.#request(key, 'trigger'));
+      const { phase, failures: expected, since } = this.#model.at(key);
+      const { resetAfter } = this.#model.limits(key);
+      const isExhausted = phase === 'cooling' || phase === 'probing';
+      const wait =
+        isExhausted && Number.isFinite(resetAfter) ? Math.max(0, since + resetAfter - this.#clock.now()) : undefined;
+      const actual = json({ state, failures, retryAfter });
+      const due = json({ state: isExhausted ? 'exhausted' : phase, failures: expected, retryAfter: wait });
+      if (actual !== due) {
+        this.#faults.push(
+          `laws 4 to 8: after ${command.type}, ${keyName(key) ?? 'the machine'} stands at ${actual}, and should at ${due}`,
+        );
+      }
+      this.#stand(key, state);
+    }
+  }
+
+  async #finish(): Promise<void> {
+    if (this.#play.horizon === undefined) await this.#clock.runUntilIdle();
+    else await this.#clock.advance(this.#play.horizon + 1);
+    const closed = this.#engine.close();
+    await flush();
+    await closed;
+    await flush();
+    await this.#clock.runUntilIdle();
+  }
+
+  #note(
+    type: TraceType,
+    { key = 0, ...facts }: { key?: number } & Omit<Partial<TraceEntry>, 'key' | 'state'> & { state?: string },
+  ): void {
+    const name = keyName(key);
+    const at = this.#clock.now();
+    this.#trace.push({ at, type, ...(name !== undefined && { key: name }), ...facts } as TraceEntry);
+  }
+}
