@@ -12,6 +12,8 @@ export interface Where {
   readonly token?: string | undefined;
   /** The wrapped primary's own error, once it has failed: the cause of whatever fails after it. */
   readonly primary?: { readonly error: unknown } | undefined;
+  /** Errors met before that no other field would hold. */
+  readonly met?: readonly unknown[] | undefined;
 }
 
 /** The base of every error that the engine itself throws. Tell them apart by `code`, or by class. */
@@ -36,16 +38,25 @@ export abstract class FallbackError extends Error {
     if (where.env !== undefined) this.env = where.env;
     if (where.product !== undefined) this.product = where.product;
     if (where.cache !== undefined) this.cache = where.cache;
-    if (errors !== undefined) this.errors = errors;
+    const all = where.met ? [...where.met, ...(errors ?? [])] : errors;
+    if (all) this.errors = all;
   }
 
   /** Plain JSON, safe to log: errors are quoted as text, and no session token is shown. Never throws. */
   toJSON(): Record<string, unknown> {
-    const { name, message, cause } = this;
-    const facts = { ...this, name, message, ...('cause' in this && { cause }) };
-    return plain(facts, this.#token) as Record<string, unknown>;
+    // Only what is ours: others may hang anything on an error, a request that points at itself among it.
+    const facts = FACTS.filter((fact) => this[fact as keyof this] !== undefined || Object.hasOwn(this, fact));
+    return plain(Object.fromEntries(facts.map((fact) => [fact, this[fact as keyof this]])), this.#token) as Record<
+      string,
+      unknown
+    >;
   }
 }
+
+const FACTS =
+  'name code message id tag env product cache issues known suggestion reason state attempts retryAfter timeout deadline cause errors'.split(
+    ' ',
+  );
 
 abstract class IssuesError extends FallbackError {
   readonly issues: readonly Issue[];

@@ -17,7 +17,7 @@ import {
   unreadable,
 } from './check.ts';
 import { type Definition, neverIsNull, type ProviderDefinition, RESERVED, resetAfter } from './definition.ts';
-import { freeze, frozenCopy, isEqual, isJson } from './json.ts';
+import { frozen, frozenCopy, isEqual, isJson } from './json.ts';
 import { nearest } from './nearest.ts';
 import { isThenable, validate } from './standard.ts';
 
@@ -90,7 +90,7 @@ export function configure(
       maxRetries,
       resetAfter,
       deadline,
-      values: freeze(values),
+      values: frozen(values),
       plan: [...enabled.filter(isFirst), ...enabled.filter((step) => !isFirst(step))],
     }),
   };

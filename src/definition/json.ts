@@ -29,12 +29,18 @@ export function isJson(value: unknown, seen = new Set<unknown>()): boolean {
   return isPlain(value) && Object.values(value).every((item) => item === undefined || isJson(item, seen));
 }
 
-/** Freezes plain objects and lists, as deep as they go. */
-export function freeze<T>(value: T, seen = new Set<unknown>()): T {
-  if ((!isPlain(value) && !Array.isArray(value)) || seen.has(value)) return value;
-  seen.add(value);
-  for (const item of Object.values(value)) freeze(item, seen);
-  return Object.freeze(value);
+/** A frozen copy of plain objects and lists, as deep as they go, circles included; what is neither is kept as it is. */
+export function frozen<T>(value: T, copies = new Map<unknown, unknown>()): T {
+  const isList = Array.isArray(value);
+  if (!isList && !isPlain(value)) return value;
+  const known = copies.get(value);
+  if (known) return known as T;
+  const copy: Record<PropertyKey, unknown> | unknown[] = isList ? [] : {};
+  copies.set(value, copy);
+  for (const [key, item] of Object.entries(value)) {
+    Object.defineProperty(copy, key, { value: frozen(item, copies), enumerable: true });
+  }
+  return Object.freeze(copy) as T;
 }
 
 /** Whether two values are deeply equal; what cannot be compared (a circle, say) is not. */

@@ -20,7 +20,7 @@ export function validate(
   try {
     const result = schema['~standard'].validate(value);
     return isThenable(result)
-      ? Promise.resolve(result).then((settled) => verdict(settled, value), unreadable)
+      ? new Promise((resolve) => resolve(result)).then((settled) => verdict(settled, value), unreadable)
       : verdict(result, value);
   } catch (error) {
     return unreadable(error);

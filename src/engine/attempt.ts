@@ -1,3 +1,4 @@
+import { LONGEST } from '../definition/check.ts';
 import { isThenable } from '../definition/standard.ts';
 import { AttemptTimeoutError } from '../errors.ts';
 import { show } from '../quote.ts';
@@ -122,7 +123,7 @@ export class Attempt implements Waiter {
       const error = new AttemptTimeoutError(timeout, show(this.#who), this.#flight);
       this.#giveUp({ kind: 'timed-out', error });
     };
-    this.#timer = clock.setTimeout(expire, Math.max(0, timeout - (clock.now() - start)));
+    this.#timer = clock.setTimeout(expire, Math.min(LONGEST, Math.max(0, timeout - (clock.now() - start))));
   }
 }
 

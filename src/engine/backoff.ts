@@ -5,7 +5,7 @@ import type { BackoffOptions } from '../types.ts';
  *
  * - `none`: `initialDelay · factor^(attempt − 1)`, at most `maxDelay`
  * - `full`: evenly between 0 and that
- * - `decorrelated`: evenly between `initialDelay` and three times the previous wait, at most `maxDelay`
+ * - `decorrelated`: evenly between `initialDelay` and three times the previous wait (itself, at first), at most `maxDelay`
  *
  * @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
  */
@@ -16,7 +16,7 @@ export function backoffDelay(
   random: () => number,
 ): number {
   if (jitter === 'decorrelated') {
-    const most = Math.max(initialDelay, previous * 3);
+    const most = 3 * Math.max(initialDelay, previous);
     return Math.min(maxDelay, initialDelay + random() * (most - initialDelay));
   }
   // A factor's power may be infinite; no delay times that is still no delay.

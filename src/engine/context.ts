@@ -67,8 +67,9 @@ export class AttemptContext extends Abortable implements Context {
     return this.#attempts.slice(0, this.#before);
   }
 
-  remaining(): number {
-    return this.#flight.remaining();
+  /** A function that needs no `this`: contexts are taken apart. */
+  get remaining(): () => number {
+    return () => this.#flight.remaining();
   }
 }
 

@@ -1,3 +1,4 @@
+import { LONGEST } from '../definition/check.ts';
 import { DeadlineError, EngineClosedError, FallbackFailedError, type Where } from '../errors.ts';
 import type { Clock, State } from '../types.ts';
 
@@ -110,6 +111,7 @@ export class Flight extends Link implements Where {
   cache: string | undefined = undefined;
   token: string | undefined = undefined;
   primary: { readonly error: unknown } | undefined = undefined;
+  met: readonly unknown[] | undefined = undefined;
   interruption: Interruption | undefined = undefined;
   waiter: Waiter | undefined = undefined;
   /** By the clock; no attempt starts at it or after. */
@@ -206,13 +208,16 @@ export class Flight extends Link implements Where {
   arm(): void {
     if (this.#timer !== undefined || this.deadlineAt === Number.POSITIVE_INFINITY) return;
     const { clock } = this.flights;
-    this.#timer = clock.setTimeout(() => this.#expire(), Math.max(0, this.deadlineAt - clock.now()));
+    this.#timer = clock.setTimeout(() => this.#expire(), Math.min(LONGEST, Math.max(0, this.deadlineAt - clock.now())));
   }
 
   /** What `work` comes to; or `undefined`, at once, when the flight is interrupted. */
   wait<T>(work: PromiseLike<T>): Promise<T | undefined> {
+    // Followed whether or not anyone still waits: its rejection is never unhandled.
+    const followed = new Promise<T>((settle) => settle(work));
+    followed.catch(() => {});
     return this.#until((resolve, reject) => {
-      new Promise<T>((settle) => settle(work)).then(resolve, reject);
+      followed.then(resolve, reject);
       return () => {};
     });
   }

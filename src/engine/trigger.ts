@@ -8,7 +8,7 @@ import type { Events } from '../events.ts';
 import { type Home, type Machine, retryAfter } from '../memory/machine.ts';
 import type { Machines } from '../memory/machines.ts';
 
-import { discreet, show } from '../quote.ts';
+import { conceal, discreet, show } from '../quote.ts';
 import { openSession } from '../session.ts';
 import type { AttemptRecord, Clock, Session, SessionVerifier, TriggerResult } from '../types.ts';
 import { Attempt, failed, type Outcome, succeeded } from './attempt.ts';
@@ -30,6 +30,8 @@ export interface Tools {
 interface Admitted {
   readonly machine: Machine;
   readonly generation: number;
+  /** A restore begins another. */
+  readonly life: number;
 }
 
 /** One trigger: check → admit → walk the plan → settle. */
@@ -42,14 +44,15 @@ export class Trigger {
   /** The configuration it started with. */
   readonly #config: Configuration;
   readonly #attempts: AttemptRecord[] = [];
-  readonly #errors: unknown[];
-  /** The time last read. */
+  readonly #errors: unknown[] = [];
+  /** The time last read, and whether anyone has been asked since who may have taken theirs. */
   #now: number;
+  #isStale = false;
+  #admitted: Admitted | undefined;
   #session: Session | undefined;
   #input: unknown;
 
-  constructor(tools: Tools, flight: Flight, request: Request, home: Home, now: number, met: readonly unknown[] = []) {
-    this.#errors = [...met];
+  constructor(tools: Tools, flight: Flight, request: Request, home: Home, now: number) {
     this.#tools = tools;
     this.#flight = flight;
     this.#request = request;
@@ -63,10 +66,11 @@ export class Trigger {
     this.#flight.limit(this.#config.deadline, this.#start);
     this.#throwIfOver();
     const checks = this.#check();
-    return checks ? checks.then(() => this.#checked()) : this.#walk();
+    return checks ? checks.then(() => this.#walk()) : this.#walk();
   }
 
   #check(): Promise<void> | undefined {
+    this.#isStale = this.#request.session !== undefined || this.#home.definition.input !== undefined;
     const session = openSession(
       this.#tools.sessions,
       this.#request,
@@ -88,11 +92,6 @@ export class Trigger {
     return undefined;
   }
 
-  #checked(): Promise<TriggerResult> {
-    this.#now = this.#tools.clock.now();
-    return this.#walk();
-  }
-
   #accept(parsed: Checked<unknown>): void {
     if (parsed.issues) throw new InvalidInputError(parsed.issues, this.#flight, parsed.thrown);
     this.#input = parsed.value;
@@ -100,8 +99,9 @@ export class Trigger {
 
   async #walk(): Promise<TriggerResult> {
     this.#throwIfOver();
-    const admitted = this.#admit();
+    const machine = this.#tools.memory.hold(this.#request, this.#home, this.#flight);
     try {
+      const admitted = this.#admit(machine);
       for (const step of this.#config.plan) {
         let wait: number | undefined = 0;
         for (let attempt = 1; wait !== undefined && !this.#isOver(); attempt++) {
@@ -119,19 +119,17 @@ export class Trigger {
       throw this.#fail(admitted);
     } finally {
       // A trigger without a verdict leaves its place, if it was the probe, to another.
-      this.#move(admitted, 'ABANDONED');
-      this.#tools.memory.release(admitted.machine);
+      if (this.#admitted) this.#move(this.#admitted, 'ABANDONED');
+      this.#tools.memory.release(machine);
     }
   }
 
-  #admit(): Admitted {
+  #admit(machine: Machine): Admitted {
     const { memory, events } = this.#tools;
-    const machine = memory.hold(this.#request, this.#home, this.#flight);
     const { generation, place } = machine;
     if (place.state === 'exhausted') {
       memory.move(machine, { type: 'PROBE', due: machine.isDue(this.#now) }, this.#now);
       if (machine.generation === generation) {
-        memory.release(machine);
         throw new FallbackExhaustedError(
           retryAfter(place, machine.since, this.#now),
           machine.lastFailure,
@@ -140,10 +138,14 @@ export class Trigger {
       }
     } else memory.move(machine, EVENTS.TRIGGER, this.#now);
     machine.triggers++;
-    const admitted = { machine, generation: machine.generation };
+    const admitted = { machine, generation: machine.generation, life: machine.life };
+    this.#admitted = admitted;
     const { state, phase, failures } = machine.place;
     if (phase === 'probing' && events.wants('probing')) events.emit('probing', this.#flight, { failures });
-    if (events.wants('triggered')) events.emit('triggered', this.#flight, { state, probe: phase === 'probing' });
+    if (events.wants('triggered')) {
+      events.emit('triggered', this.#flight, { state, probe: phase === 'probing' });
+      this.#isStale = true;
+    }
     return admitted;
   }
 
@@ -163,6 +165,7 @@ export class Trigger {
   /** Whether it is this provider's turn at all. A fault of its `when` is the outcome of its turn. */
   #ask({ provider }: PlannedProvider, context: AttemptContext): 'skip' | Outcome | undefined {
     if (!provider.when) return undefined;
+    this.#isStale = true;
     const answer = ask('when', provider.when, this.#input, context);
     if (answer.fault) {
       this.#announce(context);
@@ -177,7 +180,8 @@ export class Trigger {
     const late = (outcome: 'fulfilled' | 'rejected', error: unknown) => this.#late(context, outcome, error);
     const attempt = new Attempt(this.#flight, context, provider.name, late);
     // A listener may have used up the time, or ended the call: what was announced ends, and is not begun.
-    if (this.#announce(context)) this.#isOver();
+    if (this.#announce(context)) this.#isStale = true;
+    this.#isOver();
     if (attempt.outcome) return attempt.outcome;
     let result: unknown;
     try {
@@ -192,7 +196,9 @@ export class Trigger {
     const schema = this.#home.definition.output;
     if (!schema) return this.#accepted(provider, output);
     const conclude = (checked: Checked<unknown>) =>
-      checked.issues ? failed(unacceptable(provider.name, checked), 'output') : this.#accepted(provider, checked.value);
+      checked.issues
+        ? failed(unacceptable(provider.name, checked, this.#flight.token), 'output')
+        : this.#accepted(provider, checked.value);
     const checked = validate(schema, output);
     return isThenable(checked) ? checked.then(conclude) : conclude(checked);
   }
@@ -214,7 +220,7 @@ export class Trigger {
     return isHeard;
   }
 
-  #record({ machine, generation }: Admitted, { provider, attempt }: AttemptContext, outcome: Outcome): void {
+  #record(admitted: Admitted, { provider, attempt }: AttemptContext, outcome: Outcome): void {
     const { events, clock } = this.#tools;
     const start = this.#now;
     this.#now = clock.now();
@@ -226,7 +232,7 @@ export class Trigger {
       record = discreet({ provider, attempt, outcome: kind, error, duration }, this.#flight.token);
       if (kind !== 'aborted') {
         this.#errors.push(error);
-        if (machine.generation === generation) machine.lastFailure = record;
+        if (this.#isCurrent(admitted)) admitted.machine.lastFailure = Object.freeze(record);
       }
     }
     this.#attempts.push(record);
@@ -241,6 +247,7 @@ export class Trigger {
     previous: number,
   ): number | undefined {
     const { error, by } = { by: undefined, error: undefined, ...outcome };
+    this.#isStale = true;
     if (by === 'work') this.#disown(error);
     if (by === 'predicate' || context.attempt > retries || this.#flight.interruption) return undefined;
     if (provider.shouldRetry && !this.#heard(ask('shouldRetry', provider.shouldRetry, error, context)))
@@ -253,7 +260,8 @@ export class Trigger {
         : ask('backoff', () => backoffDelay(backoff, context.attempt, previous, random));
     const wait = this.#heard(answer);
     if (!isDuration(wait)) {
-      if (!answer.fault) this.#heard(fault('backoff', `milliseconds from 0 to ${LONGEST}, got ${show(wait)}`));
+      const expected = `milliseconds from 0 to ${LONGEST}, got ${show(wait)}`;
+      if (!answer.fault) this.#heard(fault('backoff', conceal(expected, this.#flight.token)));
       return undefined;
     }
     return wait < this.#flight.remainingAt(this.#now) ? wait : undefined;
@@ -279,16 +287,16 @@ export class Trigger {
     this.#now = this.#tools.clock.now();
   }
 
-  /** Whoever was asked last may have taken their time: where time matters it is read again. */
   #isOver(): boolean {
-    if (this.#flight.isLimited) this.#now = this.#tools.clock.now();
+    if (this.#isStale) this.#now = this.#tools.clock.now();
+    this.#isStale = false;
     return this.#flight.isOver(this.#now);
   }
 
   #succeed(admitted: Admitted, { provider }: PlannedProvider, output: unknown): TriggerResult {
     const { machine } = admitted;
     const { events } = this.#tools;
-    machine.recoveries++;
+    if (machine.life === admitted.life) machine.recoveries++;
     this.#move(admitted, 'RECOVERED');
     const { state } = machine.place;
     const duration = this.#now - this.#start;
@@ -310,11 +318,14 @@ export class Trigger {
     if (interruption && interruption.kind !== 'deadline')
       return this.#flight.refusal(interruption, undefined, this.#errors);
     if (interruption && !this.#errors.includes(interruption.error)) this.#errors.push(interruption.error);
-    this.#move(admitted, 'FAILED');
-    const { state } = admitted.machine.place;
-    if (events.wants('failed')) {
-      events.emit('failed', this.#flight, { state, errors: [...this.#errors], duration: this.#now - this.#start });
-    }
+    const state = this.#tools.memory.quietly(() => {
+      this.#move(admitted, 'FAILED');
+      const { state } = admitted.machine.place;
+      if (events.wants('failed')) {
+        events.emit('failed', this.#flight, { state, errors: [...this.#errors], duration: this.#now - this.#start });
+      }
+      return state;
+    });
     return new FallbackFailedError(this.#errors, this.#attempts, state, this.#flight);
   }
 
@@ -323,9 +334,14 @@ export class Trigger {
     if (this.#isOver()) this.#flight.throwIfOver(this.#now, this.#tools.memory.look(this.#request)?.place.state);
   }
 
-  /** The outcome of a trigger admitted in an older generation moves no machine. */
-  #move({ machine, generation }: Admitted, type: 'RECOVERED' | 'FAILED' | 'ABANDONED'): void {
-    if (machine.generation === generation) this.#tools.memory.move(machine, EVENTS[type], this.#now, this.#flight);
+  #move(admitted: Admitted, type: 'RECOVERED' | 'FAILED' | 'ABANDONED'): void {
+    if (this.#isCurrent(admitted)) this.#tools.memory.move(admitted.machine, EVENTS[type], this.#now, this.#flight);
+  }
+
+  /** The outcome of a trigger admitted in an older generation moves no machine; an update may have begun a new one. */
+  #isCurrent({ machine, generation }: Admitted): boolean {
+    this.#tools.memory.catchUp(machine, machine.unit.limitedAt);
+    return machine.generation === generation;
   }
 
   #late({ provider, attempt }: AttemptContext, outcome: 'fulfilled' | 'rejected', error: unknown): void {
@@ -344,7 +360,8 @@ const EVENTS = {
 } as const;
 
 /** An output its schema refused. */
-function unacceptable(provider: string, { issues, thrown }: Refusal): TypeError {
+function unacceptable(provider: string, { issues: raw, thrown }: Refusal, token: string | undefined): TypeError {
+  const issues = raw.map(({ path, message }) => ({ path, message: conceal(message, token) }));
   const reasons = issues.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join('; ');
   const message = `${show(provider)} gave an output that its schema refused: ${reasons}`;
   return Object.assign(thrown ? new TypeError(message, { cause: thrown[0] }) : new TypeError(message), { issues });

@@ -227,9 +227,9 @@ async function fallBack(
   const handle = risk.handle ?? home.definition.handle;
   const answer: Answer = kind === 'failed' && handle ? ask('handle', handle, error) : { says: true };
   if (!answer.fault && !answer.says) throw error;
+  if (answer.fault) flight.met = [answer.fault.error];
   const request = withInput(place, inputOf(flight, risk, args, error), flight);
-  const met = answer.fault ? [answer.fault.error] : [];
-  const { output } = await new Trigger(engine, flight, request, home, engine.clock.now(), met).run();
+  const { output } = await new Trigger(engine, flight, request, home, engine.clock.now()).run();
   return output;
 }
 

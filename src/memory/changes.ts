@@ -9,7 +9,13 @@ import type { Machines } from './machines.ts';
  * Applies an update: to a key alone, or to a whole unit, whose keys follow when next used. What is refused touches nothing,
  * not even the order in which keys are forgotten.
  */
-export function update(
+export function update(memory: Machines, ...args: UpdateArguments): Checked<Machine | undefined> {
+  return memory.quietly(() => updateQuietly(memory, ...args));
+}
+
+type UpdateArguments = [address: Address, home: Home, change: Updates, now: number, where?: Where];
+
+function updateQuietly(
   memory: Machines,
   address: Address,
   home: Home,
@@ -50,38 +56,40 @@ export function update(
 export function reset(memory: Machines, address: Address, { config = false, keys = false }, now: number): void {
   const unit = memory.unit(address);
   if (!unit) return;
-  if (config && address.cache === undefined) {
-    unit.updates = NO_UPDATES;
-    reconfigure(unit, unit.home.configuration, now);
-  }
-  const machines = new Set(keys ? [...memory.keyed(unit)].map(([machine]) => machine) : []);
-  const addressed = memory.peek(address);
-  if (addressed) machines.add(addressed);
-  for (const machine of machines) {
-    if (config) unpin(machine);
-    memory.move(machine, { type: 'RESET' }, now);
-    memory.catchUp(machine, now);
-    machine.lastFailure = undefined;
-  }
+  memory.quietly(() => {
+    if (config && address.cache === undefined) {
+      unit.updates = NO_UPDATES;
+      reconfigure(unit, unit.home.configuration, now);
+    }
+    const machines = new Set(keys ? memory.keysOf(unit) : []);
+    const addressed = memory.peek(address);
+    if (addressed) machines.add(addressed);
+    for (const machine of machines) renew(memory, machine, config, now);
+  });
 }
 
-/** Forgets all that is not in flight; what is becomes as good as new, and its outcome will move nothing. */
+/** Forgets all that is not in flight; what is becomes as good as new, and its outcome will count for nothing. */
 export function clear(memory: Machines): void {
   memory.forgetExpired();
+  for (const [machine] of [...memory.keyed()]) if (machine.inFlight === 0) memory.delete(machine);
   for (const unit of memory.units()) {
     unit.updates = NO_UPDATES;
     unit.configuration = unit.home.configuration;
-    unit.revisions = 0;
-    for (const machine of [unit.machine, ...[...memory.keyed(unit)].map(([keyed]) => keyed)]) {
-      unpin(machine);
-      memory.move(machine, { type: 'RESET' }, 0);
-      memory.catchUp(machine, 0);
-      machine.lastFailure = undefined;
+    for (const machine of [unit.machine, ...memory.keysOf(unit)]) {
+      renew(memory, machine, true, 0);
+      machine.life++;
       machine.revisions = machine.triggers = machine.recoveries = 0;
-      if (machine.key !== undefined && machine.inFlight === 0) unit.home.keyed?.delete(machine.key);
     }
+    unit.revisions = 0;
   }
   memory.dropClean();
+}
+
+function renew(memory: Machines, machine: Machine, config: boolean, now: number): void {
+  if (config) unpin(machine);
+  memory.move(machine, { type: 'RESET' }, now);
+  memory.catchUp(machine, now);
+  machine.lastFailure = undefined;
 }
 
 /** Gives a keyed machine updates of its own, which last until they are dropped. */

@@ -103,7 +103,8 @@ export class KeyedMachines<Machine extends Keepable> {
     this.settle(key, machine);
   }
 
-  delete(key: string): void {
+  delete(key: string, machine: Machine): void {
+    if (machine.own) this.#amended--;
     this.#lru.delete(key);
     this.#kept.delete(key);
   }

@@ -31,6 +31,8 @@ export interface Unit {
   held: number;
   failing: number;
   amended: number;
+  /** How many of its keys are remembered. */
+  keys: number;
 }
 
 /** A key's own updates. */
@@ -45,6 +47,8 @@ export interface Own {
 export class Machine {
   place: Place<Configuration>;
   generation = 0;
+  /** A restore begins another: what is in flight from before it is not counted. */
+  life = 0;
   /** When the exhaustion, or the probe under way, began; `-Infinity`: the next probe is due at once. */
   since = 0;
   triggers = 0;

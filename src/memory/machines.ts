@@ -106,9 +106,14 @@ export class Machines {
     const { place, since } = machine;
     if (place === before || place.state !== 'exhausted' || before.state === 'exhausted') return;
     if (!this.#events.wants('exhausted')) return;
-    const after = retryAfter(place, since, now);
-    const facts = { failures: place.failures, ...(after !== undefined && { retryAfter: after }) };
-    this.#news.push(() => this.#events.emit('exhausted', where ?? whereOf(machine), facts));
+    this.#news.push(() => {
+      // A listener that heard of something else before may have reset it meanwhile.
+      if (machine.place.state !== 'exhausted') return;
+      const after = retryAfter(place, since, this.options.clock.now());
+      const facts = { failures: place.failures, ...(after !== undefined && { retryAfter: after }) };
+      this.#events.emit('exhausted', where ?? whereOf(machine), facts);
+    });
+    this.#tell();
   }
 
   /** Takes over the newest configuration, if that is news; an exhaustion that this causes began at `since`. */
@@ -124,14 +129,36 @@ export class Machines {
       .flatMap(({ units }) => [...units.values()]);
   }
 
-  /** The remembered keyed machines of a unit, the least recently used first, each with its age where there is a `ttl`. */
-  *keyed({ home, prefix }: Unit): Generator<readonly [machine: Machine, age: number | undefined]> {
-    for (const [key, machine, age] of home.keyed ?? []) if (key.startsWith(prefix)) yield [machine, age];
+  /** The remembered keyed machines, those of one definition together, the least recently used first. */
+  *keyed(): Generator<readonly [machine: Machine, age: number | undefined]> {
+    for (const home of this.#homes()) for (const [, machine, age] of home.keyed ?? []) yield [machine, age];
+  }
+
+  /** The remembered keyed machines of a unit. */
+  keysOf(unit: Unit): Machine[] {
+    if (unit.keys === 0) return [];
+    return [...(unit.home.keyed ?? [])].map(([, machine]) => machine).filter((machine) => machine.unit === unit);
+  }
+
+  /** Forgets a keyed machine, whatever it holds. */
+  delete(machine: Machine): void {
+    machine.unit.home.keyed?.delete(machine.key as string, machine);
+    this.#uncount(machine);
+  }
+
+  #homes(): Set<Home> {
+    return new Set(this.units().map(({ home }) => home));
+  }
+
+  #uncount({ unit, place, own }: Machine): void {
+    unit.keys--;
+    if (place.failures > 0) unit.failing--;
+    if (own) unit.amended--;
   }
 
   /** Forgets the keys whose time is over, as would otherwise happen at their next use. */
   forgetExpired(): void {
-    for (const { home } of this.units()) home.keyed?.purge();
+    for (const home of this.#homes()) home.keyed?.purge();
   }
 
   /** Forgets each env and product with which nothing would be lost. */
@@ -142,6 +169,10 @@ export class Machines {
   /** How many more env and product pairs there is room for, without forgetting any. */
   get room(): number {
     return this.options.maxScopes - this.#scopeCount;
+  }
+
+  get scopeCount(): number {
+    return this.#scopeCount;
   }
 
   #current(machine: Machine): Configuration {
@@ -161,16 +192,15 @@ export class Machines {
     const known = home.keyed.get(key);
     if (known) return known;
     const machine = new Machine(unit, key, this.stepper.fresh(unit.configuration));
+    unit.keys++;
     if (isToStay) home.keyed.keep(key, machine);
     else home.keyed.add(key, machine);
     return machine;
   }
 
   readonly #forget = (machine: Machine, reason: 'full' | 'expired'): void => {
-    if (machine.place.failures > 0) machine.unit.failing--;
-    if (!this.#events.wants('evicted')) return;
-    const where = whereOf(machine);
-    this.#news.push(() => this.#events.emit('evicted', where, { reason }));
+    this.#uncount(machine);
+    this.#tellEvicted(machine, reason);
   };
 
   /** Does `work`, and only then tells what news it made. */
@@ -184,6 +214,12 @@ export class Machines {
     }
   }
 
+  #tellEvicted(machine: Machine, reason: 'full' | 'expired'): void {
+    if (!this.#events.wants('evicted')) return;
+    const where = whereOf(machine);
+    this.#news.push(() => this.#events.emit('evicted', where, { reason }));
+  }
+
   #tell(): void {
     while (this.#quiet === 0 && this.#news.length > 0) this.#news.shift()?.();
   }
@@ -195,7 +231,7 @@ export class Machines {
     const known = scope.units.get(tag);
     if (known) return known;
     const { configuration } = home;
-    const counts = { revisions: 0, limitedAt: 0, held: 0, failing: 0, amended: 0 };
+    const counts = { revisions: 0, limitedAt: 0, held: 0, failing: 0, amended: 0, keys: 0 };
     const prefix = `${++this.#unitCount}:`;
     const unit = { home, env, product, prefix, updates: NO_UPDATES, configuration, ...counts } as Unit;
     (unit as { machine: Machine }).machine = new Machine(unit, undefined, this.stepper.fresh(configuration));
@@ -225,11 +261,9 @@ export class Machines {
   }
 
   #drop({ env, product, units }: Scope): void {
-    for (const unit of units.values()) {
-      for (const [machine] of this.keyed(unit)) {
-        unit.home.keyed?.delete(machine.key as string);
-        this.#forget(machine, 'full');
-      }
+    for (const machine of [...units.values()].flatMap((unit) => this.keysOf(unit))) {
+      this.delete(machine);
+      this.#tellEvicted(machine, 'full');
     }
     const products = this.#scopes.get(env);
     products?.delete(product);

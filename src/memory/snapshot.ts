@@ -11,16 +11,15 @@ import type { Home, Machine } from './machine.ts';
 import { type Machines, whereOf } from './machines.ts';
 import type { Registry } from './registry.ts';
 
-/** The whole memory as plain JSON. What is in flight is taken as abandoned. */
+/**
+ * The whole memory as plain JSON: first the units' own machines, those of the least recently used env and product first,
+ * then the keyed ones, the least recently used first. What is in flight is taken as abandoned.
+ */
 export function takeSnapshot(memory: Machines, now: number): Snapshot {
-  const machines = memory.quietly(() =>
-    memory
-      .units()
-      .flatMap((unit) => [
-        ...entry(memory, unit.machine, now),
-        ...[...memory.keyed(unit)].flatMap(([machine, age]) => entry(memory, machine, now, age)),
-      ]),
-  );
+  const machines = memory.quietly(() => [
+    ...memory.units().flatMap(({ machine }) => entry(memory, machine, now)),
+    ...[...memory.keyed()].flatMap(([machine, age]) => entry(memory, machine, now, age)),
+  ]);
   return { version: 1, takenAt: now, machines };
 }
 
@@ -29,10 +28,12 @@ function entry(memory: Machines, machine: Machine, now: number, age?: number): M
   memory.catchUp(machine, unit.limitedAt);
   const isKey = machine.key !== undefined;
   const revision = isKey ? machine.revisions : unit.revisions;
-  const updates = isKey ? machine.own?.updates : unit.updates;
+  const updates = isKey ? machine.own?.updates : given(unit.updates);
   const { place, since } = machine;
-  const isFresh = place.state === 'idle' && triggers + recoveries + revision === 0;
-  if (isFresh && Object.keys(updates ?? NO_UPDATES).length === 0) return [];
+  // A key that is pinned stays so, whatever has become of its updates; among several envs and products, a unit's own machine
+  // tells by its place when it was last used.
+  const isFresh = place.state === 'idle' && triggers + recoveries + revision === 0 && !updates;
+  if (isFresh && (isKey || unit.keys === 0 || memory.scopeCount === 1)) return [];
   const { cache, ...where } = whereOf(machine);
   const isDue = place.phase === 'probing' || since === Number.NEGATIVE_INFINITY;
   return [
@@ -43,11 +44,15 @@ function entry(memory: Machines, machine: Machine, now: number, age?: number): M
       triggers,
       recoveries,
       revision,
-      ...(updates && Object.keys(updates).length > 0 && { updates }),
+      ...(updates && { updates }),
       ...(place.state === 'exhausted' && { waited: isDue ? null : Math.max(0, now - since) }),
       ...(age !== undefined && { age }),
     },
   ];
+}
+
+function given(updates: Updates): Updates | undefined {
+  return Object.keys(updates).length > 0 ? updates : undefined;
 }
 
 interface Revived extends SnapshotEntry {
@@ -70,8 +75,11 @@ export function restoreSnapshot(memory: Machines, registry: Registry, raw: unkno
     clear(memory);
     const housed = roomFor(memory, registry, entries, skip);
     // The updates of a unit come first: its keys are restored under them.
-    for (const [entry, home] of housed) if (entry.cache === undefined) amendUnit(memory, home, entry, now, skip);
-    for (const [entry, home] of housed) restoreMachine(memory, home, entry, now, skip);
+    const units = housed.filter(([entry]) => entry.cache === undefined);
+    for (const [entry, home] of units) amendUnit(memory, home, entry, now, skip);
+    for (const [entry, home] of housed) if (entry.cache !== undefined) restoreMachine(memory, home, entry, now, skip);
+    // Last, and in order: an env and product is as recently used as it was.
+    for (const [entry, home] of units) restoreMachine(memory, home, entry, now, skip);
     return housed.length;
   });
   return { restored, skipped };
@@ -179,7 +187,7 @@ function amendedBy(
 }
 
 function reasonsOf({ issues = [] }: Checked<unknown>): string {
-  return issues.map(({ path, message }) => `${path}: ${message}`).join('; ');
+  return issues.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join('; ');
 }
 
 function addressOf({ env, product, tag, cache }: Revived): Address {

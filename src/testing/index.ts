@@ -1,4 +1,12 @@
-export { ChaosError, chaos } from './chaos.ts';
+export {
+  ChaosError,
+  type ChaosFault,
+  type ChaosInjection,
+  type ChaosLatency,
+  type ChaosOptions,
+  type ChaosRates,
+  chaos,
+} from './chaos.ts';
 export { checkFallback, PolicyViolation, type Report } from './check.ts';
 export { fallbackCommands } from './commands.ts';
 export {
@@ -10,7 +18,7 @@ export {
   reaches,
   settlesWithin,
 } from './invariants.ts';
-export { lintFallback } from './lint.ts';
+export { type LintCode, type LintFinding, type LintOptions, type LintSeverity, lintFallback } from './lint.ts';
 export type { CheckOptions, Weights } from './options.ts';
 export { type Behaviour, hang, ok, reject, type Script, script, slow, slowReject, stubborn } from './script.ts';
 export type { FaultKind, Trace, TraceEntry, TraceType } from './trace.ts';

@@ -40,8 +40,9 @@ describe('jitter full', () => {
 describe('jitter decorrelated', () => {
   const options = { ...base, jitter: 'decorrelated' } as const;
 
-  it('starts with the initial delay', () => {
-    expect(backoffDelay(options, 1, 0, half)).toBe(100);
+  it('starts between the initial delay and three times it, so that not all clients wait alike', () => {
+    expect(backoffDelay(options, 1, 0, () => 0)).toBe(100);
+    expect(backoffDelay(options, 1, 0, half)).toBe(200);
   });
 
   it('is spread evenly between the initial delay and three times the wait before', () => {
@@ -86,8 +87,8 @@ describe('the waits of a trigger', () => {
   });
 
   it('build, when decorrelated, on the wait before', async () => {
-    // 100, then halfway between 100 and 300, then halfway between 100 and 600.
-    expect((await starts({ jitter: 'decorrelated' })).at).toEqual([0, 100, 300, 650]);
+    // Halfway between 100 and 300, then between 100 and three times 200, then between 100 and three times 350.
+    expect((await starts({ jitter: 'decorrelated' })).at).toEqual([0, 200, 550, 1_125]);
   });
 
   it('are what a function of attempt and error says', async () => {

@@ -52,7 +52,7 @@ interface Plant {
   /** What a person would write by hand: the commands, and the faults that are not `ok`. */
   readonly commands: readonly string[];
   /** As short, and as good. */
-  readonly or?: readonly string[];
+  readonly or?: readonly (readonly string[])[];
   readonly faults: number;
 }
 
@@ -298,7 +298,10 @@ const plants: readonly Plant[] = [
     }),
     breaks: /^law 5/,
     commands: ['trigger', 'trigger'],
-    or: ['update', 'trigger', 'trigger'],
+    or: [
+      ['update', 'trigger', 'trigger'],
+      ['trigger', 'update', 'trigger'],
+    ],
     faults: 1,
   },
 ];
@@ -316,7 +319,7 @@ describe.each(plants)('$name', (plant) => {
     expect(found.runs).toBeLessThanOrEqual(300);
     expect(found.invariant).toMatch(plant.breaks);
     const commands = found.trace.filter(({ type }) => COMMANDS.includes(type)).map(({ type }) => type);
-    expect([plant.commands, plant.or]).toContainEqual(commands);
+    expect([plant.commands, ...(plant.or ?? [])]).toContainEqual(commands);
     const faults = found.trace.filter(({ type, fault }) => type === 'call' && fault !== 'ok');
     expect(faults.length).toBeLessThanOrEqual(plant.faults);
   });
