@@ -1,6 +1,6 @@
 /**
- * A policy that looks right, the double charge that the kit finds in it, and the policy mended. Run it with vitest; the
- * same lines work under jest and node:test.
+ * A policy that looks right, the double charge that the kit finds in it, and the policy mended. Run it with
+ * `npx vitest run examples/property-test.test.ts`; the same lines work under jest and node:test.
  */
 import { defineFallback } from 'ductape-fallback';
 import { atMostOneEffect, checkFallback, PolicyViolation, reaches, settlesWithin } from 'ductape-fallback/testing';

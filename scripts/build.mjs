@@ -25,6 +25,8 @@ const { metafile } = await build({
   define: { globalThis: 'nothingGlobal' },
   inject: ['scripts/nothing-global.mjs'],
   minify: true,
+  // Node prints the line that an uncaught error came from: let it be a short one.
+  lineLimit: 120,
   metafile: true,
   // The kit stands on the package's own face and on its user's fast-check.
   external: ['fast-check'],

@@ -138,9 +138,11 @@ export class UnknownFallbackError extends FallbackError {
   readonly known: readonly string[];
   /** The nearest of them, where one is near. */
   declare readonly suggestion?: string;
-  constructor(known: readonly string[], suggestion: string | undefined, where: Where) {
+  constructor(known: readonly string[], suggestion: string | undefined, where: Where, isElsewhere = false) {
     const place = where.env === undefined ? '' : ` in env ${show(where.env)} and product ${show(where.product)}`;
-    const hint = suggestion === undefined ? '' : `; did you mean ${show(suggestion)}?`;
+    const some = known.length > 0 ? `; there is ${known.slice(0, 8).map(show).join(', ')}` : '';
+    const near = suggestion === undefined ? some : `; did you mean ${show(suggestion)}?`;
+    const hint = isElsewhere ? '; it exists in another env or product' : near;
     super(`No fallback ${show(where.tag)}${place}${hint}`, where);
     this.known = known;
     if (suggestion !== undefined) this.suggestion = suggestion;
@@ -171,7 +173,7 @@ export class FallbackFailedError extends FallbackError {
   /** The machine's state after the failure. */
   readonly state: State;
   constructor(errors: readonly unknown[], attempts: readonly AttemptRecord[], state: State, where: Where) {
-    super(`${where.tag} failed: ${errors.map(quote).join('; ') || 'no provider was left to try'}`, where, errors);
+    super(`${where.tag} failed: ${told(errors, attempts) || 'no provider was left to try'}`, where, errors);
     this.attempts = attempts;
     this.state = state;
   }
@@ -259,6 +261,14 @@ export type AnyFallbackError =
   | DeadlineError
   | EngineClosedError;
 
+/** Each attempt's error with whose it is, then those that belong to no attempt. */
+function told(errors: readonly unknown[], attempts: readonly AttemptRecord[]): string {
+  const failed = attempts.filter((attempt) => errors.includes(attempt.error) && attempt.outcome !== 'skipped');
+  const others = errors.filter((error) => !failed.some((attempt) => attempt.error === error));
+  const texts = failed.map(({ provider, attempt, error }) => `${provider} #${attempt}: ${quote(error)}`);
+  return [...texts, ...others.map(quote)].join('; ');
+}
+
 /** For an error among other errors: the primary's is the cause of the whole, not of each. */
 function apart({ id, tag, env, product, cache, token }: Where): Where {
   return { id, tag, env, product, cache, token };
@@ -267,4 +277,5 @@ function apart({ id, tag, env, product, cache, token }: Where): Where {
 /** On the prototype, as the built-in errors have it, so that the stack's first line reads right, minified or not. */
 function named(type: { readonly prototype: Error }, name: string): void {
   Object.defineProperty(type.prototype, 'name', { value: name, configurable: true, writable: true });
+  Object.defineProperty(type, 'name', { value: name, configurable: true });
 }

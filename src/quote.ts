@@ -45,18 +45,21 @@ export function conceal(text: string, token: string | undefined): string {
 const ERROR_FIELDS = new Set(['cause', 'error', 'lastError']);
 
 /** A JSON copy of facts of ours: each error in them as text, the token nowhere. Foreign objects stay as they are. */
-export function plain(value: unknown, token?: string, key = ''): unknown {
+export function plain(value: unknown, token?: string, key = '', above: readonly unknown[] = []): unknown {
   if (ERROR_FIELDS.has(key)) return conceal(quote(value), token);
   if (typeof value === 'string') return conceal(value, token);
-  if (Array.isArray(value)) return value.map((item) => plain(item, token, key === 'errors' ? 'error' : ''));
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, plain(item, token, name)]));
+  if (above.includes(value)) return '[circular]';
+  const deeper = (item: unknown, name: string) => plain(item, token, name, [...above, value]);
+  if (Array.isArray(value)) return value.map((item) => deeper(item, key === 'errors' ? 'error' : ''));
+  const prototype = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, deeper(item, name)]));
 }
 
-/** Makes `JSON.stringify` of `facts` show no token: needed only where there is one. */
+/** Makes `JSON.stringify` of facts show their errors as text, and no token. */
 export function discreet<T extends object>(facts: T, token: string | undefined): T {
-  if (token) Object.defineProperty(facts, 'toJSON', { value: () => plain({ ...facts }, token) });
-  return facts;
+  return Object.defineProperty(facts, 'toJSON', { value: () => plain({ ...facts }, token) });
 }
 
 /** The text of a record's error as anyone may read it: without the token of the session that met it. */

@@ -117,7 +117,7 @@ type WrapArguments<In, A extends readonly unknown[]> = (
     : {}
 ) extends In
   ? [options?: WrapOptions<In, A>]
-  : [options: WrapOptions<In, A> & { readonly input: NonNullable<unknown> }];
+  : [optionsWithInput: WrapOptions<In, A> & { readonly input: NonNullable<unknown> }];
 
 /** The primary's arguments as they are: options that ask for fewer of them do not take the others away. */
 type Settled<A extends readonly unknown[]> = Extract<Given<A>, readonly unknown[]>;
@@ -137,7 +137,7 @@ interface Typed<Fs extends Fallbacks> {
     primary: (context: { readonly signal: AbortSignal; readonly id: string }) => R,
     ...options: {} extends InputOf<Fs, T>
       ? [options?: CallOptions & TriggerInput<InputOf<Fs, T>>]
-      : [options: CallOptions & TriggerInput<InputOf<Fs, T>>]
+      : [optionsWithInput: CallOptions & TriggerInput<InputOf<Fs, T>>]
   ): Promise<Known<Awaited<R>> | OutputOf<Fs, T>>;
 }
 

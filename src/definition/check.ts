@@ -118,14 +118,22 @@ export function unknownName(kind: string, name: string, known: readonly string[]
 
 /** What stands at a path. Of a session only the kind of value is told. */
 export function came(path: readonly PropertyKey[], root: unknown): string {
-  let value = root as Record<PropertyKey, unknown>;
+  return path[0] === 'session' ? kindAt(path, root) : show(valueAt(path, root));
+}
+
+/** What kind of value stands at a path. */
+export function kindAt(path: readonly PropertyKey[], root: unknown): string {
+  const value = valueAt(path, root);
+  if (typeof value === 'string') return value === '' ? 'an empty string' : 'a string';
+  return typeof value === 'number' || typeof value === 'bigint' ? `a ${typeof value}` : show(value);
+}
+
+function valueAt(path: readonly PropertyKey[], root: unknown): unknown {
   try {
-    for (const key of path) value = value[key] as Record<PropertyKey, unknown>;
+    return path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown>)[key], root);
   } catch {
-    return 'nothing';
+    return undefined;
   }
-  const isSecret = path[0] === 'session' && value !== undefined;
-  return isSecret ? `something else (${typeof value})` : show(value);
 }
 
 export function pathText(path: readonly PropertyKey[]): string {

@@ -1,5 +1,5 @@
 import type { Issue, StandardIssue, StandardSchema } from '../types.ts';
-import { type Checked, came, isFunction, pathText, unreadable } from './check.ts';
+import { type Checked, isFunction, kindAt, pathText, unreadable } from './check.ts';
 
 /** The thenables among values; a `then` that throws when read is left to whoever follows it. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
@@ -38,5 +38,6 @@ function verdict(result: unknown, value: unknown): Checked<unknown> {
 
 function complaint({ message, path = [] }: StandardIssue, root: unknown): Issue {
   const keys = path.map((step) => (typeof step === 'object' ? step.key : step));
-  return { path: pathText(keys), message: `${message}, got ${came(keys, root)}` };
+  // The kind of value only: an input is the user's, and may hold what belongs in no log.
+  return { path: pathText(keys), message: `${message}, got ${kindAt(keys, root)}` };
 }

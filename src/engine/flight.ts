@@ -163,11 +163,6 @@ export class Flight extends Link implements Where {
     this.#deadline = ms;
   }
 
-  /** Whether time alone can end it. */
-  get isLimited(): boolean {
-    return this.deadlineAt !== Number.POSITIVE_INFINITY;
-  }
-
   /** Whether it is over, at `now` at the latest. */
   isOver(now: number): boolean {
     if (!this.interruption && now >= this.deadlineAt) this.#expire();

@@ -90,11 +90,18 @@ function accepted<T>(checked: Checked<T>, where: Where): T {
   return checked.value;
 }
 
-/** Ends the flight before its caller hears of it. */
+/** Ends the flight before its caller hears of it. A rejection that no caller waits for stays unhandled, as it should. */
 function landed<T>(flight: Flight, result: Promise<T>): Promise<T> {
-  const end = () => flight.end();
-  result.then(end, end);
-  return result;
+  return result.then(
+    (value) => {
+      flight.end();
+      return value;
+    },
+    (error) => {
+      flight.end();
+      throw error;
+    },
+  );
 }
 
 export function refuseIfClosed({ flights }: Engine): void {

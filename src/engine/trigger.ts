@@ -229,7 +229,9 @@ export class Trigger {
     if (outcome.kind === 'succeeded') record = { provider, attempt, outcome: outcome.kind, duration };
     else {
       const { kind, error } = outcome;
-      record = discreet({ provider, attempt, outcome: kind, error, duration }, this.#flight.token);
+      const { token } = this.#flight;
+      record = { provider, attempt, outcome: kind, error, duration };
+      if (token !== undefined) discreet(record, token);
       if (kind !== 'aborted') {
         this.#errors.push(error);
         if (this.#isCurrent(admitted)) admitted.machine.lastFailure = Object.freeze(record);

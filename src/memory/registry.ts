@@ -41,7 +41,7 @@ export class Registry {
     const home = this.seek(tag, env, product);
     if (home) return home;
     const here = [...this].filter(({ definition }) => isIn(definition, env, product));
-    return refuse(where, here);
+    return refuse(where, here, this.has(tag));
   }
 
   /** There is no such tag anywhere. @throws UnknownFallbackError */
@@ -66,9 +66,9 @@ export class Registry {
   }
 }
 
-function refuse(where: Where, homes: readonly Home[]): never {
+function refuse(where: Where, homes: readonly Home[], isElsewhere = false): never {
   const known = [...new Set(homes.map(({ definition }) => definition.tag))];
-  throw new UnknownFallbackError(known, nearest(where.tag ?? '', known), where);
+  throw new UnknownFallbackError(known, nearest(where.tag ?? '', known), where, isElsewhere);
 }
 
 function isIn({ envs, products }: Definition, env: string, product: string): boolean {

@@ -8,9 +8,9 @@ const { FORCE_COLOR: _, ...env } = process.env;
 const TOKEN = /eyJhbGciOi/;
 
 /** Runs an example as a reader would, and gives its exit code and all that it printed. */
-function run(example: string) {
+function run(example: string, ...words: readonly string[]) {
   if (!existsSync('dist/index.js')) throw new Error('The examples import the built package: run `npm run build` first');
-  const args = ['--import', 'tsx', `examples/${example}`];
+  const args = ['--import', 'tsx', `examples/${example}`, ...words];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 30_000, env });
   return { status, stderr, printed: stdout };
 }
@@ -177,6 +177,109 @@ describe('examples/monolith', () => {
       return readFileSync(`examples/monolith/${file}`, 'utf8').split('\n').length > 200;
     });
     expect(long).toEqual([]);
+  });
+});
+
+describe('examples/lint.ts', () => {
+  const { status, stderr, printed } = run('lint.ts');
+  const scenes = printed.split(/^\d\. /m);
+
+  it('runs by itself, without a complaint', () => {
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  });
+
+  it.each([
+    ['a provider behind a last resort', '✗ unreachable-provider at providers[3]', 'move "queue" behind "adyen"'],
+    ['a timeout that the deadline outruns', '⚠ deadline-below-timeout at providers[0].timeout', 'below 2000 ms'],
+    ['retries that do not fit', '⚠ retries-beyond-deadline at providers[1].retries', 'lower retries to 1'],
+    ['a lock for ever', '⚠ locked-by-one-failure at resetAfter', 'give resetAfter some milliseconds'],
+  ])('finds %s, and says how to mend it', (_what, finding, suggestion) => {
+    const [, told = ''] = scenes[1]?.split(finding) ?? [];
+    expect(told.split(/^ {3}\S/m)[0]).toMatch(new RegExp(`→ .*${suggestion}`));
+  });
+
+  it('finds nothing else there', () => {
+    expect(scenes[1]?.match(/^ {3}[✗⚠ℹ] /gm)).toHaveLength(4);
+  });
+
+  it('has nothing to say once all of it is mended', () => {
+    expect(scenes[2]).toMatch(/^Mended on Monday.*\n {3}✓ nothing to say against it\n\n$/);
+  });
+
+  it('asks what the engine’s timeout is', () => {
+    const [without, within] = scenes[3]?.split('… and in an engine made with { timeout: 2_000 }:') ?? [];
+    expect(without).toContain('⚠ unlimited-provider at providers[0].timeout');
+    expect(within?.trim()).toBe('✓ nothing to say against it');
+  });
+
+  it('says the same when run again', () => {
+    expect(run('lint.ts').printed).toBe(printed);
+  });
+});
+
+describe('examples/chaos.ts', () => {
+  const { status, stderr, printed } = run('chaos.ts');
+  const [orders = '', summary = ''] = printed.split('The day in short');
+  const order = (name: string) => orders.split(new RegExp(`^ {3}${name}\n`, 'm'))[1]?.split(/^ {3}\S/m)[0];
+
+  it('runs by itself, without a complaint', () => {
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  });
+
+  it('answers each of its twelve orders, by whoever was left', () => {
+    expect(orders).toContain('Twelve orders on a bad day (seed 1)');
+    expect(
+      orders.match(/^ {5}(charged by (stripe|paypal)|queued for later), after \d attempts? and \d+ ms$/gm),
+    ).toHaveLength(12);
+    const shares = [...summary.matchAll(/^ {3}(\w+) +█+ (\d+)$/gm)].map(([, name, count]) => [name, Number(count)]);
+    expect(Object.fromEntries(shares)).toEqual({ stripe: 5, paypal: 6, queue: 1 });
+  });
+
+  it.each([
+    ['a rejection', 'order-3', 'stripe, call 3: reject'],
+    ['a throw', 'order-5', 'paypal, call 4: throw'],
+    ['a hang, cut short by the timeout', 'order-9', 'stripe, call 9: hang'],
+    ['a slow answer, waited for', 'order-11', 'stripe, call 11: slow by 279 ms'],
+    ['a lost answer', 'order-6', 'stripe, call 6: lost'],
+  ])('tells of %s', (_what, name, injection) => {
+    expect(order(name)).toContain(`⚡ ${injection}\n`);
+  });
+
+  it('takes the time that the faults take', () => {
+    // Stripe's timeout, the wait before PayPal's second attempt, and how late that was.
+    expect(order('order-9')).toContain(`charged by paypal, after 3 attempts and ${800 + 50 + 295} ms`);
+    expect(order('order-11')).toContain('charged by stripe, after 1 attempt and 279 ms');
+  });
+
+  it('counts the errors that were injected', () => {
+    const faults = [...orders.matchAll(/⚡ \w+, call \d+: (\S+)/g)].map(([, fault]) => fault);
+    // What is slow is no error, and what hangs ends in a timeout of the policy's own.
+    const errors = faults.filter((fault) => fault !== 'slow' && fault !== 'hang');
+    expect(errors.length).toBeGreaterThan(0);
+    expect(summary).toContain(`${errors.length} errors were injected; nobody saw one`);
+  });
+
+  it('shows the double charge that a lost answer makes', () => {
+    expect(summary.match(/^ {3}✗ .+$/gm)).toEqual([
+      '   ✗ order-6 was charged twice, by stripe and paypal: an answer was lost',
+    ]);
+  });
+
+  it('leaves whoever really pays in peace', () => {
+    expect(order('order-vip')).toBe('     charged by stripe, after 1 attempt and 0 ms\n\n');
+  });
+
+  it('says the same when run again', () => {
+    expect(run('chaos.ts').printed).toBe(printed);
+  });
+
+  it('says something else for another seed, and that the same again', () => {
+    const [other, again] = [run('chaos.ts', '7'), run('chaos.ts', '7')];
+    expect(other).toEqual(again);
+    expect(other).toMatchObject({ status: 0, stderr: '' });
+    expect(other.printed).toContain('Twelve orders on a bad day (seed 7)');
+    expect(other.printed).toContain('✓ nobody was charged twice today; try another seed');
+    expect(other.printed.replace('seed 7', 'seed 1')).not.toBe(printed);
   });
 });
 

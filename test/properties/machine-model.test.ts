@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { FallbackEvent } from '../../src/index.ts';
-import { RUNS } from '../virtual-clock.ts';
 import { Model } from '../../src/testing/model.ts';
+import { RUNS } from '../virtual-clock.ts';
 import { behaviours, cacheOf, history, isRefused, makeWorld, policy, type Triggered } from './world.ts';
 
 const KEYS = [0, 1, 2];

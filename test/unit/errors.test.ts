@@ -149,7 +149,10 @@ describe('InvalidInputError', () => {
       engineOf({ input: z.object({ n: z.number() }) }).run('trigger', { input: { n: 'x' } }),
     );
     keepsThePromises(error, InvalidInputError, 'ERR_INVALID_INPUT');
-    expect(error).toMatchObject({ ...WHERE, issues: [{ path: 'n', message: expect.stringMatching(/, got "x"$/) }] });
+    expect(error).toMatchObject({
+      ...WHERE,
+      issues: [{ path: 'n', message: expect.stringMatching(/, got a string$/) }],
+    });
     expect(error.toJSON()).toMatchObject(WHERE);
     expect('cause' in error).toBe(false);
   });

@@ -132,8 +132,12 @@ describe('discreet', () => {
     expect(JSON.parse(JSON.stringify(facts))).toEqual({ provider: 'a', error: 'Error: 401 for [token]' });
   });
 
-  it('is nothing but the facts where there is no token', () => {
-    expect(Object.hasOwn(discreet({ a: 1 }, undefined), 'toJSON')).toBe(false);
+  it('shows errors as text where there is no token, and ends at a circle', () => {
+    const facts: Record<string, unknown> = { errors: [new Error('503')], at: new Date(0) };
+    facts.self = { facts: [facts] };
+    const json = JSON.parse(JSON.stringify(discreet({ ...facts }, undefined)));
+    expect(json).toMatchObject({ errors: ['Error: 503'], at: '1970-01-01T00:00:00.000Z' });
+    expect(JSON.stringify(json)).toContain('[circular]');
   });
 });
 

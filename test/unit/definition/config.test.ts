@@ -309,7 +309,7 @@ describe('settings', () => {
   it('are refused with the path of a bad value', async () => {
     const { issues } = await refusal(engineOf({ ...plain, settings: strict }).update({ limits: { max: 'x' } }));
     expect(issues).toMatchObject([
-      { path: 'limits.max', message: expect.stringMatching(/expected number.*, got "x"$/) },
+      { path: 'limits.max', message: expect.stringMatching(/expected number.*, got a string$/) },
     ]);
   });
 

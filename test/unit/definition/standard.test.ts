@@ -54,7 +54,9 @@ describe('validate', () => {
     ['arktype', type({ list: type({ n: 'number' }).array() })],
   ] as [string, StandardSchema][])('tells the path, and what came, of a complaint of %s', (_, schema) => {
     const checked = validate(schema, { list: [{ n: 1 }, { n: 'five' }] });
-    expect(checked).toMatchObject({ issues: [{ path: 'list[1].n', message: expect.stringMatching(/, got "five"$/) }] });
+    expect(checked).toMatchObject({
+      issues: [{ path: 'list[1].n', message: expect.stringMatching(/, got a string$/) }],
+    });
   });
 
   it('waits for an asynchronous schema, and for no other', async () => {
@@ -104,6 +106,6 @@ describe('validate', () => {
 
   it('reads paths of keys and of key objects', () => {
     const schema = answering(() => ({ issues: [{ message: 'no', path: [{ key: 'a' }, 0, { key: 'b' }] }] }));
-    expect(validate(schema, { a: [{ b: 1 }] })).toEqual({ issues: [{ path: 'a[0].b', message: 'no, got 1' }] });
+    expect(validate(schema, { a: [{ b: 1 }] })).toEqual({ issues: [{ path: 'a[0].b', message: 'no, got a number' }] });
   });
 });

@@ -459,3 +459,24 @@ describe('reset', () => {
     expect(api.snapshot().machines).toEqual([]);
   });
 });
+
+describe('a call that nobody waits for', () => {
+  it('is an unhandled rejection when it fails, like any other promise', async () => {
+    const unhandled: unknown[] = [];
+    const hear = (error: unknown) => void unhandled.push(error);
+    const others = process.listeners('unhandledRejection');
+    process.removeAllListeners('unhandledRejection');
+    process.on('unhandledRejection', hear);
+    const down = defineFallback({
+      tag: 'down',
+      providers: [{ name: 'only', run: () => Promise.reject(new Error('503')) }],
+    });
+    const { fallback } = createDuctape({ env: 'e', product: 'p', fallbacks: [down] as const });
+    void fallback.run({ fallback_tag: 'down', action: 'trigger' });
+    await settled();
+    await settled();
+    process.off('unhandledRejection', hear);
+    for (const other of others) process.on('unhandledRejection', other);
+    expect(unhandled).toMatchObject([{ code: 'ERR_FALLBACK_FAILED' }]);
+  });
+});
