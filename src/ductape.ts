@@ -2,7 +2,7 @@ import { definitionOf } from './definition/definition.ts';
 import { readEngineOptions, readGrace, readListener } from './definition/options.ts';
 import { readAddress } from './definition/request.ts';
 import { systemClock } from './engine/clock.ts';
-import { Flights } from './engine/flight.ts';
+import { Flights } from './engine/flights.ts';
 import { type Engine, refuseIfClosed, run } from './engine/run.ts';
 import { call, wrap } from './engine/wrap.ts';
 import { Events } from './events.ts';

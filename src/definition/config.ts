@@ -105,7 +105,8 @@ export function sameConfiguration(one: Configuration, other: Configuration): boo
 export function readUpdate(definition: Definition, input: Readonly<Record<string, unknown>>): Checked<Updates> {
   let update: Updates;
   try {
-    update = frozenCopy(input);
+    // Whatever kind of object it is, its own fields are the update.
+    update = frozenCopy({ ...input });
   } catch (error) {
     return unreadable(error);
   }

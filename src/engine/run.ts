@@ -9,7 +9,8 @@ import type { Home } from '../memory/machine.ts';
 import type { Registry } from '../memory/registry.ts';
 import { openSession } from '../session.ts';
 import type { ResetResult, TriggerResult, UpdateResult } from '../types.ts';
-import { Flight, type Flights } from './flight.ts';
+import { Flight } from './flight.ts';
+import type { Flights } from './flights.ts';
 import { type Tools, Trigger } from './trigger.ts';
 
 type Result = TriggerResult | UpdateResult | ResetResult;

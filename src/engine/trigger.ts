@@ -1,6 +1,5 @@
-import { type Checked, isDuration, LONGEST, type Refusal } from '../definition/check.ts';
+import { type Checked, isDuration, LONGEST } from '../definition/check.ts';
 import type { Configuration, PlannedProvider } from '../definition/config.ts';
-import type { ProviderDefinition } from '../definition/definition.ts';
 import type { Request } from '../definition/request.ts';
 import { isThenable, validate } from '../definition/standard.ts';
 import { FallbackExhaustedError, FallbackFailedError, InvalidInputError } from '../errors.ts';
@@ -11,10 +10,11 @@ import type { Machines } from '../memory/machines.ts';
 import { conceal, discreet, show } from '../quote.ts';
 import { openSession } from '../session.ts';
 import type { AttemptRecord, Clock, Session, SessionVerifier, TriggerResult } from '../types.ts';
-import { Attempt, failed, type Outcome, succeeded } from './attempt.ts';
+import { Attempt, failed, type Outcome } from './attempt.ts';
 import { backoffDelay } from './backoff.ts';
 import { AttemptContext } from './context.ts';
 import type { Flight } from './flight.ts';
+import { judge } from './judge.ts';
 import { type Answer, ask, fault } from './predicate.ts';
 
 /** What a trigger works with. */
@@ -189,27 +189,9 @@ export class Trigger {
     } catch (error) {
       return attempt.end(failed(error));
     }
-    return attempt.settle(result, (output) => this.#judge(provider, output), timeout, this.#now);
-  }
-
-  #judge(provider: ProviderDefinition, output: unknown): Outcome | PromiseLike<Outcome> {
     const schema = this.#home.definition.output;
-    if (!schema) return this.#accepted(provider, output);
-    const conclude = (checked: Checked<unknown>) =>
-      checked.issues
-        ? failed(unacceptable(provider.name, checked, this.#flight.token), 'output')
-        : this.#accepted(provider, checked.value);
-    const checked = validate(schema, output);
-    return isThenable(checked) ? checked.then(conclude) : conclude(checked);
-  }
-
-  #accepted({ name, accept }: ProviderDefinition, output: unknown): Outcome {
-    if (!accept) return succeeded(output);
-    const answer = ask('accept', accept, output);
-    if (answer.fault) return failed(answer.fault.error, 'predicate');
-    return answer.says
-      ? succeeded(output)
-      : failed(new TypeError(`${show(name)} gave an output that accept refused`), 'output');
+    const { token } = this.#flight;
+    return attempt.settle(result, (output) => judge(provider, schema, output, token), timeout, this.#now);
   }
 
   /** Whether there was anyone to hear it. */
@@ -360,11 +342,3 @@ const EVENTS = {
   FAILED: { type: 'FAILED' },
   ABANDONED: { type: 'ABANDONED' },
 } as const;
-
-/** An output its schema refused. */
-function unacceptable(provider: string, { issues: raw, thrown }: Refusal, token: string | undefined): TypeError {
-  const issues = raw.map(({ path, message }) => ({ path, message: conceal(message, token) }));
-  const reasons = issues.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join('; ');
-  const message = `${show(provider)} gave an output that its schema refused: ${reasons}`;
-  return Object.assign(thrown ? new TypeError(message, { cause: thrown[0] }) : new TypeError(message), { issues });
-}

@@ -6,7 +6,8 @@ import { EngineClosedError, InvalidInputError, InvalidRequestError, type Where }
 import { quote, show } from '../quote.ts';
 import { Attempt, type Failure, failed, follow, type Outcome, succeeded } from './attempt.ts';
 import { PrimaryContext } from './context.ts';
-import { Flight, type Flights, type Interruption, Link } from './flight.ts';
+import { Flight, type Interruption } from './flight.ts';
+import { type Flights, Link } from './flights.ts';
 import { type Answer, ask } from './predicate.ts';
 import { type Engine, refuseIfClosed, whereOf } from './run.ts';
 import { Trigger } from './trigger.ts';

@@ -6,9 +6,9 @@ import {
   FallbackFailedError,
   InvalidInputError,
 } from '../index.ts';
+import { behave } from './behave.ts';
 import type { Command, Fault, History } from './history.ts';
 import { Model, type Policy } from './model.ts';
-import { after } from './script.ts';
 import { json, type TraceEntry, type TraceType } from './trace.ts';
 import { flush, virtualClock } from './virtual-clock.ts';
 
@@ -310,46 +310,9 @@ export class Simulation {
     this.#calls.push({ trigger: number, provider, attempt, at: this.#clock.now(), config });
     const about = { trigger: number, key, provider, attempt };
     this.#note('call', { ...about, fault: fault.kind, input });
-    return this.#behave(fault, provider, signal, () => this.#note('effect', about));
-  }
-
-  #behave({ kind, delay, output }: Fault, provider: string, signal: AbortSignal, land: () => void): unknown {
-    const clock = this.#clock;
-    const later = (ms: number) => after(clock, ms, signal);
     const limit = this.#play.limits.get(provider) ?? 1_000;
-    // What is not slow is in time; what is slow is not.
-    const prompt = Math.min(delay, Math.max(0, limit - 1));
-    const late = limit + 1 + delay;
-    const fail = (text: string): never => {
-      throw new Error(text);
-    };
-    switch (kind) {
-      case 'ok':
-        land();
-        return prompt === 0 ? output : later(prompt).then(() => output);
-      case 'reject':
-        return later(prompt).then(() => fail('rejected'));
-      case 'throw':
-        return fail('thrown');
-      case 'invalid':
-        land();
-        return later(prompt).then(() => this.#play.outputs.get(provider)?.invalid?.output);
-      case 'slow':
-        return later(late).then(() => {
-          land();
-          return output;
-        });
-      case 'slow-reject':
-        return later(late).then(() => fail('rejected late'));
-      case 'hang':
-        return after(clock, undefined, signal);
-      case 'stubborn':
-        land();
-        return after(clock, late).then(() => output);
-      case 'lost':
-        land();
-        return later(prompt).then(() => fail('answer lost'));
-    }
+    const land = () => this.#note('effect', about);
+    return behave(fault, { clock: this.#clock, signal, limit, invalid: outputs?.invalid?.output, land });
   }
 
   #hear(event: FallbackEvent): void {

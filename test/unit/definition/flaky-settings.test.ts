@@ -55,6 +55,21 @@ describe('settings whose schema changes its mind', () => {
   });
 });
 
+describe('an update', () => {
+  it('of an odd kind of object with a getter that throws is refused, and changes nothing', async () => {
+    const engine = engineWith(schemaOf((value) => ({ value })));
+    const input = Object.defineProperty(new Map(), 'region', {
+      enumerable: true,
+      get: () => {
+        throw new TypeError('a trap');
+      },
+    });
+    const update = engine.run({ fallback_tag: 'x', action: 'update', input: input as never });
+    await expect(update).rejects.toMatchObject({ code: 'ERR_INVALID_CONFIG', cause: { message: 'a trap' } });
+    expect(engine.inspect({ fallback_tag: 'x' }).revision).toBe(0);
+  });
+});
+
 describe('settings that cannot be compared', () => {
   it('count as changed by every update', async () => {
     const circular = (): { value: Settings } => {

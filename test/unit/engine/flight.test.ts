@@ -1,6 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it, vi } from 'vitest';
-import { Flight, Flights } from '../../../src/engine/flight.ts';
+import { Flight } from '../../../src/engine/flight.ts';
+import { Flights } from '../../../src/engine/flights.ts';
 import { DeadlineError, EngineClosedError, FallbackFailedError } from '../../../src/index.ts';
 import { settled, virtualClock } from '../../virtual-clock.ts';
 

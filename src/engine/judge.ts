@@ -1,0 +1,36 @@
+import type { Checked, Refusal } from '../definition/check.ts';
+import type { Definition, ProviderDefinition } from '../definition/definition.ts';
+import { isThenable, validate } from '../definition/standard.ts';
+import { conceal, show } from '../quote.ts';
+import { failed, type Outcome, succeeded } from './attempt.ts';
+import { ask } from './predicate.ts';
+
+/** Whether an output is acceptable: to the definition's schema first, then to the provider's `accept`. */
+export function judge(
+  provider: ProviderDefinition,
+  schema: Definition['output'],
+  output: unknown,
+  token: string | undefined,
+): Outcome | PromiseLike<Outcome> {
+  if (!schema) return accepted(provider, output);
+  const conclude = (checked: Checked<unknown>) =>
+    checked.issues ? failed(unacceptable(provider.name, checked, token), 'output') : accepted(provider, checked.value);
+  const checked = validate(schema, output);
+  return isThenable(checked) ? checked.then(conclude) : conclude(checked);
+}
+
+function accepted({ name, accept }: ProviderDefinition, output: unknown): Outcome {
+  if (!accept) return succeeded(output);
+  const answer = ask('accept', accept, output);
+  if (answer.fault) return failed(answer.fault.error, 'predicate');
+  if (answer.says) return succeeded(output);
+  return failed(new TypeError(`${show(name)} gave an output that accept refused`), 'output');
+}
+
+/** An output its schema refused. */
+function unacceptable(provider: string, { issues: raw, thrown }: Refusal, token: string | undefined): TypeError {
+  const issues = raw.map(({ path, message }) => ({ path, message: conceal(message, token) }));
+  const reasons = issues.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join('; ');
+  const message = `${show(provider)} gave an output that its schema refused: ${reasons}`;
+  return Object.assign(thrown ? new TypeError(message, { cause: thrown[0] }) : new TypeError(message), { issues });
+}
