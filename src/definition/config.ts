@@ -17,7 +17,7 @@ import {
   unreadable,
 } from './check.ts';
 import { type Definition, neverIsNull, type ProviderDefinition, RESERVED, resetAfter } from './definition.ts';
-import { frozen, frozenCopy, isEqual, isJson } from './json.ts';
+import { frozen, frozenCopy, isEqual, isJson, isPlain } from './json.ts';
 import { nearest } from './nearest.ts';
 import { isThenable, validate } from './standard.ts';
 
@@ -117,7 +117,7 @@ export function readUpdate(definition: Definition, input: Readonly<Record<string
   if (typeof update.fallbackProvider === 'string' && !names.includes(update.fallbackProvider)) {
     issues.push({ path: 'fallbackProvider', message: unknownName('provider', update.fallbackProvider, names) });
   }
-  if (isObject(providers))
+  if (isPlain(providers))
     issues.push(...Object.entries(providers).flatMap(([name, value]) => providerIssues(names, name, value)));
   else if (providers !== undefined && providers !== null) {
     issues.push({ path: 'providers', message: `expected an object keyed by provider, got ${show(providers)}` });

@@ -21,12 +21,21 @@ function copyFields(value: Record<PropertyKey, unknown>, deeper: (item: unknown)
 }
 
 /** Of a frozen copy: whether all its leaves are JSON's. A field that is `undefined` is as good as absent, there as here. */
-export function isJson(value: unknown, seen = new Set<unknown>()): boolean {
+export function isJson(value: unknown): boolean {
+  try {
+    return isJsonBelow(value, new Set());
+  } catch {
+    // A leaf that is no JSON may be anything, and throw when it is looked at.
+    return false;
+  }
+}
+
+function isJsonBelow(value: unknown, seen: Set<unknown>): boolean {
   if (value === null || typeof value === 'string' || typeof value === 'boolean' || seen.has(value)) return true;
   if (typeof value === 'number') return Number.isFinite(value);
   seen.add(value);
-  if (Array.isArray(value)) return value.every((item) => isJson(item, seen));
-  return isPlain(value) && Object.values(value).every((item) => item === undefined || isJson(item, seen));
+  if (Array.isArray(value)) return value.every((item) => isJsonBelow(item, seen));
+  return isPlain(value) && Object.values(value).every((item) => item === undefined || isJsonBelow(item, seen));
 }
 
 /** A frozen copy of plain objects and lists, as deep as they go, circles included; what is neither is kept as it is. */
