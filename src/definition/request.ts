@@ -44,7 +44,7 @@ const requestShape = once(() =>
 );
 
 /**
- * Zod is the judge, and its findings the message; but it takes longer than a whole trigger. So a request that is plainly
+ * Zod is the judge, and its findings the message; but it would be half the cost of a trigger. So a request that is plainly
  * right is taken at sight, each field read once, and only another goes before the judge. A property holds them to agree.
  *
  * @throws InvalidRequestError
