@@ -136,6 +136,11 @@ function valueAt(path: readonly PropertyKey[], root: unknown): unknown {
   }
 }
 
+/** Complaints about a part, told of the whole. */
+export function under(path: string, issues: readonly Issue[]): Issue[] {
+  return issues.map((issue) => ({ ...issue, path: [path, issue.path].filter(Boolean).join('.') }));
+}
+
 export function pathText(path: readonly PropertyKey[]): string {
   return path.reduce<string>((text, key) => {
     if (typeof key === 'number') return `${text}[${key}]`;

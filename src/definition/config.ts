@@ -13,6 +13,7 @@ import {
   orNull,
   pathText,
   text,
+  under,
   unknownName,
   unreadable,
 } from './check.ts';
@@ -188,8 +189,7 @@ const providerUpdateShape = once(() =>
 function providerIssues(names: readonly string[], name: string, value: unknown): readonly Issue[] {
   const path = pathText(['providers', name]);
   if (!names.includes(name)) return [{ path, message: unknownName('provider', name, names) }];
-  const issues = check(maybe(orNull(providerUpdateShape())), value).issues ?? [];
-  return issues.map((issue) => ({ ...issue, path: issue.path ? `${path}.${issue.path}` : path }));
+  return under(path, check(maybe(orNull(providerUpdateShape())), value).issues ?? []);
 }
 
 /** The settings' own values, as their schema puts them out; `{}` without a schema. */

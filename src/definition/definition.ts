@@ -19,6 +19,7 @@ import {
   orNull,
   type Refusal,
   text,
+  under,
   unknownName,
   unreadable,
 } from './check.ts';
@@ -195,7 +196,7 @@ function readDefinition(raw: unknown): Definition {
 function readProvider(raw: unknown, path: string, faults: Issue[]): ProviderDefinition | undefined {
   const checked = check(providerShape(), raw);
   if (checked.issues) {
-    faults.push(...checked.issues.map((issue) => ({ ...issue, path: issue.path ? `${path}.${issue.path}` : path })));
+    faults.push(...under(path, checked.issues));
     return undefined;
   }
   const { name, run, value, retries = 0, timeout, when, accept, shouldRetry, backoff } = checked.value;
@@ -228,7 +229,7 @@ function readBackoff(raw: unknown, path: string, faults: Issue[]): Wait {
   if (!checked.issues) return { ...DEFAULT_BACKOFF, ...defined(checked.value) };
   for (const issue of checked.issues) {
     const whole = `expected milliseconds from 0 to ${LONGEST}, backoff options or a function, got ${show(raw)}`;
-    faults.push(issue.path ? { ...issue, path: `${path}.${issue.path}` } : { path, message: whole });
+    faults.push(...(issue.path ? under(path, [issue]) : [{ path, message: whole }]));
   }
   return DEFAULT_BACKOFF;
 }

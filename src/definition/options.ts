@@ -21,6 +21,7 @@ import {
   type Refusal,
   type Shape,
   text,
+  under,
   unknownName,
   unreadable,
 } from './check.ts';
@@ -76,8 +77,7 @@ export function accepted<T>(
   root = '',
 ): T {
   if (!checked.issues) return checked.value;
-  const issues = checked.issues.map(({ path, message }) => ({ path: [root, path].filter(Boolean).join('.'), message }));
-  throw new InvalidRequestError(issues, where, checked.thrown);
+  throw new InvalidRequestError(under(root, checked.issues), where, checked.thrown);
 }
 
 const MOST_KEYS = 2 ** 24;

@@ -10,7 +10,7 @@ import type { Machines } from '../memory/machines.ts';
 import { conceal, discreet, show } from '../quote.ts';
 import { openSession } from '../session.ts';
 import type { AttemptRecord, Clock, Session, SessionVerifier, TriggerResult } from '../types.ts';
-import { Attempt, failed, type Outcome } from './attempt.ts';
+import { Attempt, type Failure, failed, type Outcome } from './attempt.ts';
 import { backoffDelay } from './backoff.ts';
 import { AttemptContext } from './context.ts';
 import type { Flight } from './flight.ts';
@@ -165,8 +165,7 @@ export class Trigger {
   /** Whether it is this provider's turn at all. A fault of its `when` is the outcome of its turn. */
   #ask({ provider }: PlannedProvider, context: AttemptContext): 'skip' | Outcome | undefined {
     if (!provider.when) return undefined;
-    this.#isStale = true;
-    const answer = ask('when', provider.when, this.#input, context);
+    const answer = this.#consult('when', provider.when, this.#input, context);
     if (answer.fault) {
       this.#announce(context);
       return failed(answer.fault.error, 'predicate');
@@ -180,7 +179,7 @@ export class Trigger {
     const late = (outcome: 'fulfilled' | 'rejected', error: unknown) => this.#late(context, outcome, error);
     const attempt = new Attempt(this.#flight, context, provider.name, late);
     // A listener may have used up the time, or ended the call: what was announced ends, and is not begun.
-    if (this.#announce(context)) this.#isStale = true;
+    this.#announce(context);
     this.#isOver();
     if (attempt.outcome) return attempt.outcome;
     let result: unknown;
@@ -194,12 +193,17 @@ export class Trigger {
     return attempt.settle(result, (output) => judge(provider, schema, output, token), timeout, this.#now);
   }
 
-  /** Whether there was anyone to hear it. */
-  #announce({ provider, attempt }: AttemptContext): boolean {
+  #announce({ provider, attempt }: AttemptContext): void {
     const { events } = this.#tools;
-    const isHeard = events.wants('attempt-started');
-    if (isHeard) events.emit('attempt-started', this.#flight, { provider, attempt });
-    return isHeard;
+    if (!events.wants('attempt-started')) return;
+    events.emit('attempt-started', this.#flight, { provider, attempt });
+    this.#isStale = true;
+  }
+
+  /** Asks a predicate, which may take its time over the answer. */
+  #consult<A extends readonly unknown[]>(name: string, predicate: (...args: A) => unknown, ...args: A): Answer {
+    this.#isStale = true;
+    return ask(name, predicate, ...args);
   }
 
   #record(admitted: Admitted, { provider, attempt }: AttemptContext, outcome: Outcome): void {
@@ -220,27 +224,29 @@ export class Trigger {
       }
     }
     this.#attempts.push(record);
-    if (events.wants('attempt-ended')) events.emit('attempt-ended', this.#flight, record);
+    if (!events.wants('attempt-ended')) return;
+    events.emit('attempt-ended', this.#flight, record);
+    this.#isStale = true;
   }
 
   /** Milliseconds until the next attempt on this provider; `undefined`: there is none. */
   #delay(
     { provider, retries }: PlannedProvider,
     context: AttemptContext,
-    outcome: Outcome,
+    outcome: Failure,
     previous: number,
   ): number | undefined {
-    const { error, by } = { by: undefined, error: undefined, ...outcome };
-    this.#isStale = true;
+    const { error } = outcome;
+    const by = outcome.kind === 'failed' ? outcome.by : undefined;
     if (by === 'work') this.#disown(error);
     if (by === 'predicate' || context.attempt > retries || this.#flight.interruption) return undefined;
-    if (provider.shouldRetry && !this.#heard(ask('shouldRetry', provider.shouldRetry, error, context)))
+    if (provider.shouldRetry && !this.#heard(this.#consult('shouldRetry', provider.shouldRetry, error, context)))
       return undefined;
     const { random } = this.#tools;
     const { backoff } = provider;
     const answer =
       typeof backoff === 'function'
-        ? ask('backoff', backoff, context.attempt, error)
+        ? this.#consult('backoff', backoff, context.attempt, error)
         : ask('backoff', () => backoffDelay(backoff, context.attempt, previous, random));
     const wait = this.#heard(answer);
     if (!isDuration(wait)) {
@@ -261,7 +267,7 @@ export class Trigger {
   #disown(error: unknown): void {
     const { handle } = this.#home.definition;
     if (!handle || this.#flight.interruption) return;
-    const answer = ask('handle', handle, error);
+    const answer = this.#consult('handle', handle, error);
     if (!answer.fault && !answer.says) throw error;
     this.#heard(answer);
   }

@@ -1,5 +1,11 @@
 import { type AnyFunction, isFunction, isText } from '../definition/check.ts';
-import { readCallOptions, readRunOptions, readWrapOptions } from '../definition/options.ts';
+import {
+  type CallSettings,
+  readCallOptions,
+  readRunOptions,
+  readWrapOptions,
+  type WrapSettings,
+} from '../definition/options.ts';
 import { placed, readRequest, withInput } from '../definition/request.ts';
 import { isThenable } from '../definition/standard.ts';
 import { EngineClosedError, InvalidInputError, InvalidRequestError, type Where } from '../errors.ts';
@@ -19,8 +25,6 @@ interface Risk {
   readonly tag: string;
   readonly timeout: number | null;
   readonly handle: AnyFunction | undefined;
-  /** Whether anything but `close()` can end the primary early. */
-  readonly isPlain: boolean;
   work(context: PrimaryContext, self: unknown, args: Args): unknown;
   limits(args: Args): unknown;
   place(args: Args): {
@@ -40,35 +44,16 @@ export function wrap(
   rawOptions: unknown,
 ): (this: unknown, ...args: Args) => Promise<unknown> {
   refuseIfClosed(engine);
-  const {
-    input,
-    timeout = null,
-    handle,
-    env,
-    product,
-    cache,
-    session,
-    signal,
-    deadline,
-    id,
-  } = readWrapOptions(rawOptions);
+  const options = readWrapOptions(rawOptions);
+  const { input } = options;
   const work = functionOf(primary);
-  const risk: Risk = {
-    tag: tagOf(engine, tag, env, product),
-    timeout,
-    handle,
-    isPlain: timeout === null && signal === undefined && deadline === undefined && id === undefined,
+  const risk = riskOf(engine, tag, options, chosen, {
     work: (_, self, args) => Reflect.apply(work, self, args),
-    limits: (args) => ({ signal: chosen(signal, args), deadline: chosen(deadline, args), id: chosen(id, args) }),
-    place: (args) => ({
-      env: chosen(env, args),
-      product: chosen(product, args),
-      cache: chosen(cache, args),
-      session: chosen(session, args),
-    }),
     input: (error, args) => (input ? input(error, ...args) : args[0]),
-  };
-  return risk.isPlain
+  });
+  const { timeout, signal, deadline, id } = options;
+  const isPlain = (timeout ?? signal ?? deadline ?? id) === undefined;
+  return isPlain
     ? function (...args) {
         return protectPlainly(engine, risk, work, this, args);
       }
@@ -80,8 +65,19 @@ export function wrap(
 /** One risky call, here and now. */
 export async function call(engine: Engine, tag: unknown, primary: unknown, rawOptions: unknown): Promise<unknown> {
   refuseIfClosed(engine);
-  const {
-    input,
+  const options = readCallOptions(rawOptions);
+  const { input } = options;
+  const work = functionOf(primary);
+  const asGiven = (option: unknown) => option;
+  const risk = riskOf(engine, tag, options, asGiven, { work: (context) => work(context), input: () => input });
+  return protect(engine, risk, undefined, []);
+}
+
+/** What `wrap` and `call` have in common; `pick` makes an option of a call's arguments. */
+function riskOf(
+  engine: Engine,
+  tag: unknown,
+  {
     timeout = null,
     handle,
     env,
@@ -91,19 +87,23 @@ export async function call(engine: Engine, tag: unknown, primary: unknown, rawOp
     signal,
     deadline,
     id,
-  } = readCallOptions(rawOptions);
-  const work = functionOf(primary);
-  const risk: Risk = {
+  }: Omit<WrapSettings, 'input'> | Omit<CallSettings, 'input'>,
+  pick: (option: unknown, args: Args) => unknown,
+  own: Pick<Risk, 'work' | 'input'>,
+): Risk {
+  return {
+    ...own,
     tag: tagOf(engine, tag, env, product),
     timeout,
     handle,
-    isPlain: false,
-    work: (context) => work(context),
-    limits: () => ({ signal, deadline, id }),
-    place: () => ({ env, product, cache, session }),
-    input: () => input,
+    limits: (args) => ({ signal: pick(signal, args), deadline: pick(deadline, args), id: pick(id, args) }),
+    place: (args) => ({
+      env: pick(env, args),
+      product: pick(product, args),
+      cache: pick(cache, args),
+      session: pick(session, args),
+    }),
   };
-  return protect(engine, risk, undefined, []);
 }
 
 /** A primary that nothing but `close()` can end early: all that has to be paid for while all is well. */

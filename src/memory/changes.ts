@@ -9,13 +9,7 @@ import type { Machines } from './machines.ts';
  * Applies an update: to a key alone, or to a whole unit, whose keys follow when next used. What is refused touches nothing,
  * not even the order in which keys are forgotten.
  */
-export function update(memory: Machines, ...args: UpdateArguments): Checked<Machine | undefined> {
-  return memory.quietly(() => updateQuietly(memory, ...args));
-}
-
-type UpdateArguments = [address: Address, home: Home, change: Updates, now: number, where?: Where];
-
-function updateQuietly(
+export function update(
   memory: Machines,
   address: Address,
   home: Home,
@@ -25,31 +19,28 @@ function updateQuietly(
 ): Checked<Machine | undefined> {
   const { timeout, cache } = memory.options;
   const isKey = address.cache !== undefined;
-  const below = memory.unit(address)?.updates ?? NO_UPDATES;
+  const whole = memory.unit(address)?.updates ?? NO_UPDATES;
   const own = isKey ? memory.peek(address)?.own : undefined;
-  const amended = amend(
-    home.definition,
-    isKey ? [below] : [],
-    isKey ? (own?.updates ?? NO_UPDATES) : below,
-    change,
-    timeout,
-  );
+  const [below, before] = isKey ? [[whole], own?.updates ?? NO_UPDATES] : [[], whole];
+  const amended = amend(home.definition, below, before, change, timeout);
   if (amended.issues) return amended;
   const { updates, configuration } = amended.value;
   if (isKey && !own) {
     if (Object.keys(updates).length === 0) return { value: memory.look(address) };
-    if (home.keyed && home.keyed.amended >= cache.max)
-      return { issues: [{ path: 'cache', message: tooMany(cache.max) }] };
+    if (!memory.canPin(home)) return { issues: [{ path: 'cache', message: tooMany(cache.max) }] };
   }
-  const machine = memory.hold(address, home, where, isKey);
-  if (isKey) pin(machine, updates, configuration);
-  else {
-    machine.unit.updates = updates;
-    reconfigure(machine.unit, configuration, now);
-  }
-  memory.catchUp(machine, now);
-  memory.release(machine);
-  return { value: machine };
+  // Nobody hears of it before it is done: a listener may update, too.
+  return memory.quietly(() => {
+    const machine = memory.hold(address, home, where, isKey);
+    if (isKey) pin(machine, updates, configuration);
+    else {
+      machine.unit.updates = updates;
+      reconfigure(machine.unit, configuration, now);
+    }
+    memory.catchUp(machine, now);
+    memory.release(machine);
+    return { value: machine };
+  });
 }
 
 /** What `reset` forgets: the state; with `config` the updates; with `keys` the same of every key of the fallback. */

@@ -6,8 +6,7 @@ import type { MachineEvent } from '../machine/fallback-machine.ts';
 import { Stepper } from '../machine/step.ts';
 import type { Clock } from '../types.ts';
 import { type CacheOptions, KeyedMachines } from './keyed.ts';
-import type { Home } from './machine.ts';
-import { Machine, retryAfter, type Unit } from './machine.ts';
+import { type Home, Machine, retryAfter, type Unit } from './machine.ts';
 
 /** One env and product. */
 interface Scope {
@@ -166,9 +165,9 @@ export class Machines {
     for (const scope of this.#allScopes()) if (isClean(scope)) this.#drop(scope);
   }
 
-  /** How many more env and product pairs there is room for, without forgetting any. */
-  get room(): number {
-    return this.options.maxScopes - this.#scopeCount;
+  /** Whether one more key of a definition may have updates of its own. */
+  canPin({ keyed }: Home): boolean {
+    return !keyed || keyed.amended < this.options.cache.max;
   }
 
   get scopeCount(): number {
@@ -240,7 +239,7 @@ export class Machines {
   }
 
   #scope(env: string, product: string, where: Where): Scope {
-    if (this.room <= 0) this.#makeRoom(where);
+    if (this.#scopeCount >= this.options.maxScopes) this.#makeRoom(where);
     const products = this.#scopes.get(env) ?? new Map<string, Scope>();
     const scope = { env, product, units: new Map(), used: 0 };
     this.#scopes.set(env, products.set(product, scope));

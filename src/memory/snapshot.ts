@@ -153,8 +153,7 @@ function restoreMachine(memory: Machines, home: Home, entry: Revived, now: numbe
   const { unit } = machine;
   if (entry.cache !== undefined && entry.updates) {
     const amended = amendedBy(memory, home, [unit.updates], entry);
-    const refusal =
-      home.keyed && home.keyed.amended >= memory.options.cache.max ? 'too many keys have some' : reasonsOf(amended);
+    const refusal = memory.canPin(home) ? reasonsOf(amended) : 'too many keys have some';
     if (amended.issues || refusal) skip(entry, `its updates are refused: ${refusal}`);
     else pin(machine, amended.value.updates, amended.value.configuration);
   }
