@@ -1,7 +1,7 @@
 import { definitionOf } from './definition/definition.ts';
 import { readEngineOptions, readGrace, readListener } from './definition/options.ts';
 import { readAddress } from './definition/request.ts';
-import { systemClock } from './engine/clock.ts';
+import { ownSystemClock } from './engine/clock.ts';
 import { Flights } from './engine/flights.ts';
 import { type Engine, refuseIfClosed, run } from './engine/run.ts';
 import { call, wrap } from './engine/wrap.ts';
@@ -29,7 +29,7 @@ export function createDuctape<const Fs extends readonly Fallback[] = readonly Fa
     product,
     sessions,
     cache,
-    clock = systemClock,
+    clock = ownSystemClock(),
     random = Math.random,
     ...rest
   } = readEngineOptions(options);

@@ -1,4 +1,4 @@
-import { conceal, errorText, plain, quote, show } from './quote.ts';
+import { conceal, errorText, type Met, plain, quote, show } from './quote.ts';
 import type { AttemptRecord, Issue, State } from './types.ts';
 
 /** What is known of the call that an error, or an event, belongs to. */
@@ -189,9 +189,9 @@ export class FallbackExhaustedError extends FallbackError {
   declare readonly retryAfter?: number;
   /** The last provider error before this, as it was thrown. */
   declare readonly lastError?: unknown;
-  readonly #last: AttemptRecord | undefined;
+  readonly #last: Met | undefined;
   readonly #token: string | undefined;
-  constructor(retryAfter: number | undefined, last: AttemptRecord | undefined, where: Where) {
+  constructor(retryAfter: number | undefined, last: Met | undefined, where: Where) {
     const until = retryAfter === undefined ? 'until it is reset' : `for another ${Math.ceil(retryAfter)} ms at least`;
     super(`${where.tag} is exhausted ${until}`, where);
     if (retryAfter !== undefined) this.retryAfter = retryAfter;
@@ -204,6 +204,21 @@ export class FallbackExhaustedError extends FallbackError {
     // Its text is without the token of whoever met it, and without that of whoever is refused now.
     const text = this.#last && conceal(errorText(this.#last), this.#token);
     return { ...super.toJSON(), ...(text !== undefined && { lastError: text }) };
+  }
+}
+
+/**
+ * A refusal, without a stack: an outage makes one for each call, and the stack, which says nothing that the error does not,
+ * would be nine tenths of its cost.
+ */
+export function exhausted(...args: ConstructorParameters<typeof FallbackExhaustedError>): FallbackExhaustedError {
+  const limit = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit');
+  if (!limit?.writable) return new FallbackExhaustedError(...args);
+  Error.stackTraceLimit = 0;
+  try {
+    return new FallbackExhaustedError(...args);
+  } finally {
+    Error.stackTraceLimit = limit.value;
   }
 }
 

@@ -71,6 +71,9 @@ export class Events {
     late: [],
   };
 
+  /** Whether anyone has ever listened: most engines are asked seven times a trigger, and need not look. */
+  #isHeard = false;
+
   constructor(clock: Clock) {
     this.#clock = clock;
   }
@@ -80,11 +83,12 @@ export class Events {
   }
 
   wants(type: EventType): boolean {
-    return this.#subscriptions[type].length > 0;
+    return this.#isHeard && this.#subscriptions[type].length > 0;
   }
 
   subscribe(types: readonly EventType[], listener: Listener): () => void {
     const subscription = { listener };
+    this.#isHeard = true;
     for (const type of types) this.#subscriptions[type] = [...this.#subscriptions[type], subscription];
     return () => {
       for (const type of types) {

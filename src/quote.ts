@@ -62,7 +62,13 @@ export function discreet<T extends object>(facts: T, token: string | undefined):
   return Object.defineProperty(facts, 'toJSON', { value: () => plain({ ...facts }, token) });
 }
 
-/** The text of a record's error as anyone may read it: without the token of the session that met it. */
-export function errorText(record: { readonly error?: unknown; toJSON?(): { error?: string } }): string {
-  return (Object.hasOwn(record, 'toJSON') && record.toJSON?.().error) || quote(record.error);
+/** An error, and the token of the session that met it. */
+export interface Met {
+  readonly error: unknown;
+  readonly token: string | undefined;
+}
+
+/** The text of an error as anyone may read it. */
+export function errorText({ error, token }: Met): string {
+  return conceal(quote(error), token);
 }

@@ -1,8 +1,6 @@
 import { LONGEST } from '../definition/check.ts';
 import { isThenable } from '../definition/standard.ts';
 import { AttemptTimeoutError } from '../errors.ts';
-import { show } from '../quote.ts';
-import { Abortable } from './context.ts';
 import type { Flight, Interruption, Waiter } from './flight.ts';
 
 /** What became of one guarded call. Failure is a value here; only the face throws. */
@@ -21,106 +19,129 @@ export const failed = (error: unknown, by: 'work' | 'output' | 'predicate' = 'wo
   by,
 });
 
-/** How an attempt that was given up on settled later. */
-export type OnLate = (outcome: 'fulfilled' | 'rejected', error: unknown) => void;
-
 /**
- * One call that can end in more ways than its own: by its timeout, or with its flight. What `work` does after that is
- * swallowed, and told to `onLate`.
+ * One call that can end in more ways than its own: by its timeout, or with its flight. What its work does after that is
+ * swallowed, and told to {@link late}.
  */
-export class Attempt implements Waiter {
-  readonly #flight: Flight;
-  readonly #context: Abortable;
-  readonly #who: string;
-  readonly #onLate: OnLate | undefined;
-  #outcome: Outcome | undefined;
-  #done: ((outcome: Outcome) => void) | undefined;
-  #timer: unknown;
-
-  constructor(flight: Flight, context: Abortable, who: string, onLate?: OnLate) {
-    this.#flight = flight;
-    this.#context = context;
-    this.#who = who;
-    this.#onLate = onLate;
-    flight.waiter = this;
-  }
-
+export abstract class Attempt implements Waiter {
   /** How it has ended, if it has: before it began, even, where its flight is over. */
-  get outcome(): Outcome | undefined {
-    return this.#outcome;
+  outcome: Outcome | undefined = undefined;
+  readonly flight: Flight;
+  #resume: (() => void) | undefined = undefined;
+  #timer: unknown = undefined;
+  #controller: AbortController | undefined = undefined;
+
+  constructor(flight: Flight) {
+    this.flight = flight;
   }
 
-  /** The outcome of what `work` returned, at once where nothing had to be waited for. */
-  settle(
-    result: unknown,
-    judge: (output: unknown) => Outcome | PromiseLike<Outcome>,
-    timeout: number | null,
-    start: number,
-  ) {
+  /** Aborts when it is given up on. Made when first read. */
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.outcome?.kind === 'timed-out' || this.outcome?.kind === 'aborted')
+        this.#controller.abort(this.outcome.error);
+    }
+    return this.#controller.signal;
+  }
+
+  protected abstract work(): unknown;
+
+  /** Whether an output will do. */
+  protected abstract judge(output: unknown): Outcome | PromiseLike<Outcome>;
+
+  /** It settled after it was given up on. */
+  protected abstract late(outcome: 'fulfilled' | 'rejected', error: unknown): void;
+
+  /** Who is to answer. */
+  protected abstract get who(): string;
+
+  /** From now on it ends with its flight, if that ends first. */
+  watch(): void {
+    this.flight.waiter = this;
+  }
+
+  /** Does the work; `start` is now. It ends at once where nothing has to be waited for. */
+  begin(timeout: number | null, start: number): void {
     try {
-      if (isThenable(result)) return this.#pend(result, judge, timeout, start);
-      if (this.#outcome) return this.#outcome;
-      const verdict = judge(result);
-      if (isThenable(verdict)) return this.#pend(verdict, asJudged, timeout, start);
-      return this.end(verdict as Outcome);
+      const result = this.work();
+      if (isThenable(result)) this.#pend(result, (output) => this.#weigh(output), timeout, start);
+      else if (!this.outcome) {
+        const verdict = this.judge(result);
+        if (isThenable(verdict)) this.#pend(verdict, (judged) => this.#take(judged), timeout, start);
+        else this.end(verdict);
+      }
     } catch (error) {
-      return this.end(failed(error));
+      this.end(failed(error));
     }
   }
 
   /** The first outcome stands. */
-  end(outcome: Outcome): Outcome {
-    if (this.#outcome) return this.#outcome;
-    this.#outcome = outcome;
-    if (this.#flight.waiter === this) this.#flight.waiter = undefined;
-    if (this.#timer !== undefined) this.#flight.flights.clock.clearTimeout(this.#timer);
-    this.#done?.(outcome);
-    return outcome;
+  end(outcome: Outcome): void {
+    if (this.outcome) return;
+    this.#settle(outcome);
+    this.#resume?.();
   }
 
   wake({ kind, error }: Interruption): void {
     this.#giveUp({ kind: kind === 'deadline' ? 'timed-out' : 'aborted', error });
   }
 
+  /** Resumes whoever waits for its end, which is still to come. */
+  onEnd(resume: () => void): void {
+    this.#resume = resume;
+  }
+
+  #settle(outcome: Outcome): void {
+    this.outcome = outcome;
+    if (this.flight.waiter === this) this.flight.waiter = undefined;
+    if (this.#timer !== undefined) this.flight.flights.clock.clearTimeout(this.#timer);
+  }
+
   #giveUp(outcome: Outcome & { readonly error: unknown }): void {
-    if (this.#outcome) return;
-    this.end(outcome);
-    Abortable.abort(this.#context, outcome.error);
+    if (this.outcome) return;
+    this.#settle(outcome);
+    // Before anything else is tried.
+    this.#controller?.abort(outcome.error);
+    this.#resume?.();
   }
 
-  #pend(
-    work: PromiseLike<unknown>,
-    judge: (output: unknown) => Outcome | PromiseLike<Outcome>,
-    timeout: number | null,
-    start: number,
-  ): Outcome | Promise<Outcome> {
-    this.#follow(work, judge);
-    if (this.#outcome) return this.#outcome;
-    this.#flight.arm();
+  #pend(work: PromiseLike<unknown>, fulfil: (value: unknown) => void, timeout: number | null, start: number): void {
+    follow(work, fulfil, (error) => this.#fail(error));
+    if (this.outcome) return;
+    this.flight.arm();
     if (timeout !== null) this.#limit(timeout, start);
-    return new Promise((resolve) => {
-      this.#done = resolve;
-    });
   }
 
-  #follow(work: PromiseLike<unknown>, judge: (output: unknown) => Outcome | PromiseLike<Outcome>): void {
-    const fulfil = (output: unknown) => {
-      if (this.#outcome) return this.#onLate?.('fulfilled', undefined);
-      const verdict = judge(output);
-      if (isThenable(verdict)) this.#follow(verdict, asJudged);
-      else this.end(verdict as Outcome);
-    };
-    const reject = (error: unknown) => {
-      if (this.#outcome) this.#onLate?.('rejected', error);
-      else this.end(failed(error));
-    };
-    follow(work, fulfil, reject);
+  #weigh(output: unknown): void {
+    if (this.outcome) {
+      this.late('fulfilled', undefined);
+      return;
+    }
+    const verdict = this.judge(output);
+    if (isThenable(verdict)) {
+      follow(
+        verdict,
+        (judged) => this.#take(judged),
+        (error) => this.#fail(error),
+      );
+    } else this.end(verdict);
+  }
+
+  #take(verdict: unknown): void {
+    if (this.outcome) this.late('fulfilled', undefined);
+    else this.end(verdict as Outcome);
+  }
+
+  #fail(error: unknown): void {
+    if (this.outcome) this.late('rejected', error);
+    else this.end(failed(error));
   }
 
   #limit(timeout: number, start: number): void {
-    const { clock } = this.#flight.flights;
+    const { clock } = this.flight.flights;
     const expire = () => {
-      const error = new AttemptTimeoutError(timeout, show(this.#who), this.#flight);
+      const error = new AttemptTimeoutError(timeout, this.who, this.flight);
       this.#giveUp({ kind: 'timed-out', error });
     };
     this.#timer = clock.setTimeout(expire, Math.min(LONGEST, Math.max(0, timeout - (clock.now() - start))));
@@ -133,10 +154,10 @@ export function follow(
   fulfil: (value: unknown) => void,
   reject: (error: unknown) => void,
 ): void {
-  if (work instanceof Promise && work.then === Promise.prototype.then) work.then(fulfil, reject);
+  if (isPlainPromise(work)) work.then(fulfil, reject);
   else new Promise((resolve) => resolve(work)).then(fulfil, reject);
 }
 
-function asJudged(verdict: unknown): Outcome {
-  return verdict as Outcome;
+export function isPlainPromise(value: unknown): value is Promise<unknown> {
+  return value instanceof Promise && value.then === Promise.prototype.then;
 }

@@ -6,3 +6,9 @@ export const systemClock: Clock = {
   setTimeout: (callback, ms) => setTimeout(callback, ms),
   clearTimeout: (handle) => clearTimeout(handle as ReturnType<typeof setTimeout>),
 };
+
+/** {@link systemClock}, with what never changes read once: reading it is half the cost of the time. */
+export function ownSystemClock(): Clock {
+  const { timeOrigin } = performance;
+  return { ...systemClock, now: () => timeOrigin + performance.now() };
+}

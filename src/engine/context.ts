@@ -1,28 +1,8 @@
 import type { AttemptRecord, BaseConfig, Context, Session } from '../types.ts';
-import type { Flight } from './flight.ts';
-
-/** Something whose `signal` is made when first read. */
-export class Abortable {
-  #controller: AbortController | undefined;
-  #over: { readonly reason: unknown } | undefined;
-
-  get signal(): AbortSignal {
-    if (!this.#controller) {
-      this.#controller = new AbortController();
-      if (this.#over) this.#controller.abort(this.#over.reason);
-    }
-    return this.#controller.signal;
-  }
-
-  /** Not a method: users hold these objects. */
-  static abort(abortable: Abortable, reason: unknown): void {
-    abortable.#over = { reason };
-    abortable.#controller?.abort(reason);
-  }
-}
+import type { ProviderAttempt } from './provider-attempt.ts';
 
 /** What a provider knows of the attempt it is making. */
-export class AttemptContext extends Abortable implements Context {
+export class AttemptContext implements Context {
   static {
     // What console.log calls it, minified or not.
     Object.defineProperty(AttemptContext, 'name', { value: 'Context' });
@@ -36,53 +16,38 @@ export class AttemptContext extends Abortable implements Context {
   readonly attempt: number;
   readonly config: BaseConfig;
   readonly session: Session | undefined;
-  readonly #flight: Flight;
-  readonly #attempts: readonly AttemptRecord[];
-  readonly #before: number;
+  /** Private: users hold these objects. */
+  readonly #attempt: ProviderAttempt;
 
   constructor(
-    flight: Flight,
+    attempt: ProviderAttempt,
     address: { readonly env: string; readonly product: string; readonly tag: string },
     provider: string,
-    attempt: number,
+    number: number,
     config: BaseConfig,
     session: Session | undefined,
-    attempts: readonly AttemptRecord[],
   ) {
-    super();
-    this.id = flight.id;
+    this.id = attempt.flight.id;
     this.env = address.env;
     this.product = address.product;
     this.tag = address.tag;
     this.provider = provider;
-    this.attempt = attempt;
+    this.attempt = number;
     this.config = config;
     this.session = session;
-    this.#flight = flight;
-    this.#attempts = attempts;
-    this.#before = attempts.length;
+    this.#attempt = attempt;
+  }
+
+  get signal(): AbortSignal {
+    return this.#attempt.signal;
   }
 
   get previous(): readonly AttemptRecord[] {
-    return this.#attempts.slice(0, this.#before);
+    return this.#attempt.previous;
   }
 
   /** A function that needs no `this`: contexts are taken apart. */
   get remaining(): () => number {
-    return () => this.#flight.remaining();
-  }
-}
-
-/** What the primary of `call` is given. */
-export class PrimaryContext extends Abortable {
-  readonly #flight: Flight;
-
-  constructor(flight: Flight) {
-    super();
-    this.#flight = flight;
-  }
-
-  get id(): string {
-    return this.#flight.id;
+    return () => this.#attempt.flight.remaining();
   }
 }

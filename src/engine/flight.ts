@@ -1,7 +1,7 @@
 import { LONGEST } from '../definition/check.ts';
 import { DeadlineError, EngineClosedError, FallbackFailedError, type Where } from '../errors.ts';
 import type { State } from '../types.ts';
-import { type Flights, Link } from './flights.ts';
+import type { Call, Flights } from './flights.ts';
 
 /** What ended a call before its time. */
 export interface Interruption {
@@ -16,7 +16,7 @@ export interface Waiter {
 }
 
 /** One call in flight: whose it is, and what can end it early. It is the {@link Where} of its errors and events. */
-export class Flight extends Link implements Where {
+export class Flight implements Call, Where {
   readonly flights: Flights;
   env: string | undefined = undefined;
   product: string | undefined = undefined;
@@ -31,15 +31,15 @@ export class Flight extends Link implements Where {
   deadlineAt = Number.POSITIVE_INFINITY;
   #deadline = Number.POSITIVE_INFINITY;
   #id: string | undefined;
+  #slot: number;
   #timer: unknown;
   #signal: AbortSignal | undefined;
   #onAbort: (() => void) | undefined;
 
   constructor(flights: Flights, id: string | undefined) {
-    super();
     this.flights = flights;
     this.#id = id;
-    flights.add(this);
+    this.#slot = flights.enter(this);
   }
 
   get id(): string {
@@ -108,7 +108,7 @@ export class Flight extends Link implements Where {
     this.waiter?.wake(interruption);
   }
 
-  override close(): void {
+  close(): void {
     this.interrupt({ kind: 'closed', error: new EngineClosedError(this) });
   }
 
@@ -140,8 +140,10 @@ export class Flight extends Link implements Where {
   }
 
   end(): void {
+    if (this.#slot < 0) return;
     this.#disarm();
-    this.flights.remove(this);
+    this.flights.leave(this.#slot);
+    this.#slot = -1;
     if (this.#signal && this.#onAbort) this.#signal.removeEventListener('abort', this.#onAbort);
     this.#signal = undefined;
   }

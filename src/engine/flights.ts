@@ -1,10 +1,19 @@
 import type { Clock } from '../types.ts';
 
+/** A call in flight. */
+export interface Call {
+  /** The engine has no more time for it. */
+  close(): void;
+}
+
 /** The calls in flight of one engine, and what is the same for all of them: ids, the clock, and the end of it all. */
 export class Flights {
   readonly clock: Clock;
   readonly #prefix: string;
-  readonly #ring = new Link();
+  /** Those in flight, each in its slot; a free slot holds the number of the next free one, so that both ways cost little. */
+  readonly #slots: (Call | number)[] = [];
+  #free = 0;
+  #inFlight = 0;
   #count = 0;
   #closing: { readonly resolve: () => void; timer: unknown } | undefined;
   #closed: Promise<void> | undefined;
@@ -22,19 +31,27 @@ export class Flights {
     return this.#prefix + (++this.#count).toString(36);
   }
 
-  add(call: Link): void {
-    call.insertBefore(this.#ring);
+  /** The slot that the call is in until it leaves. */
+  enter(call: Call): number {
+    const slot = this.#free;
+    const next = slot === this.#slots.length ? slot + 1 : (this.#slots[slot] as number);
+    this.#free = next;
+    this.#slots[slot] = call;
+    this.#inFlight++;
+    return slot;
   }
 
-  remove(call: Link): void {
-    call.unlink();
-    if (this.#closing && this.#ring.next === this.#ring) this.#land(this.#closing);
+  leave(slot: number): void {
+    this.#slots[slot] = this.#free;
+    this.#free = slot;
+    this.#inFlight--;
+    if (this.#closing && this.#inFlight === 0) this.#land(this.#closing);
   }
 
   /** Refuses what comes, waits up to `grace` ms for what is in flight, then interrupts it. */
   close(grace: number): Promise<void> {
     this.#closed ??= new Promise((resolve) => {
-      if (this.#ring.next === this.#ring) resolve();
+      if (this.#inFlight === 0) resolve();
       else this.#closing = { resolve, timer: undefined };
     });
     if (!this.#closing) return this.#closed;
@@ -48,10 +65,8 @@ export class Flights {
   }
 
   #interruptAll(): void {
-    // All of them first: what one is told may well take another out of the ring.
-    const calls: Link[] = [];
-    for (let link = this.#ring.next; link !== this.#ring; link = link.next) calls.push(link);
-    for (const call of calls) call.close();
+    // A copy: what one is told may well end another.
+    for (const call of this.#slots.filter((slot) => typeof slot === 'object')) call.close();
   }
 
   #land(closing: { readonly resolve: () => void; timer: unknown }): void {
@@ -64,26 +79,4 @@ export class Flights {
     if (closing.timer !== undefined) this.clock.clearTimeout(closing.timer);
     closing.timer = undefined;
   }
-}
-
-/** A call's place in the ring of those in flight: entering and leaving it cost a few assignments. */
-export class Link {
-  previous: Link = this;
-  next: Link = this;
-
-  insertBefore(other: Link): void {
-    this.previous = other.previous;
-    this.next = other;
-    this.previous.next = this;
-    other.previous = this;
-  }
-
-  unlink(): void {
-    this.previous.next = this.next;
-    this.next.previous = this.previous;
-    this.previous = this.next = this;
-  }
-
-  /** The engine has no more time for this call. */
-  close(): void {}
 }

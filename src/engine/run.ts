@@ -11,6 +11,7 @@ import { openSession } from '../session.ts';
 import type { ResetResult, TriggerResult, UpdateResult } from '../types.ts';
 import { Flight } from './flight.ts';
 import type { Flights } from './flights.ts';
+import { rejected } from './rejected.ts';
 import { type Tools, Trigger } from './trigger.ts';
 
 type Result = TriggerResult | UpdateResult | ResetResult;
@@ -35,16 +36,13 @@ export function run(engine: Engine, raw: unknown, rawOptions: unknown): Promise<
     const now = engine.clock.now();
     flight.limit(options.deadline, now);
     flight.heed(options.signal);
-    return landed(flight, act(engine, flight, request, home, now));
+    return request.action === 'trigger'
+      ? new Trigger(engine, flight, request, home, now).run()
+      : reconfigure(engine, flight, request, home);
   } catch (error) {
     flight?.end();
-    return Promise.reject(error);
+    return rejected(error);
   }
-}
-
-function act(engine: Engine, flight: Flight, request: Request, home: Home, now: number): Promise<Result> {
-  if (request.action === 'trigger') return new Trigger(engine, flight, request, home, now).run();
-  return reconfigure(engine, flight, request, home);
 }
 
 async function reconfigure(
@@ -53,14 +51,18 @@ async function reconfigure(
   request: Request,
   home: Home,
 ): Promise<UpdateResult | ResetResult> {
-  flight.throwIfOver(engine.clock.now());
-  const session = openSession(engine.sessions, request, false, flight);
-  if (isThenable(session)) await flight.wait(session);
-  const now = engine.clock.now();
-  flight.throwIfOver(now);
-  return request.action === 'update'
-    ? applyUpdate(engine, flight, request, home, now)
-    : applyReset(engine, flight, request, now);
+  try {
+    flight.throwIfOver(engine.clock.now());
+    const session = openSession(engine.sessions, request, false, flight);
+    if (isThenable(session)) await flight.wait(session);
+    const now = engine.clock.now();
+    flight.throwIfOver(now);
+    return request.action === 'update'
+      ? applyUpdate(engine, flight, request, home, now)
+      : applyReset(engine, flight, request, now);
+  } finally {
+    flight.end();
+  }
 }
 
 function applyUpdate(
@@ -89,20 +91,6 @@ function applyReset({ memory, events }: Engine, flight: Flight, request: Request
 function accepted<T>(checked: Checked<T>, where: Where): T {
   if (checked.issues) throw new InvalidConfigError(checked.issues, where, checked.thrown);
   return checked.value;
-}
-
-/** Ends the flight before its caller hears of it. A rejection that no caller waits for stays unhandled, as it should. */
-function landed<T>(flight: Flight, result: Promise<T>): Promise<T> {
-  return result.then(
-    (value) => {
-      flight.end();
-      return value;
-    },
-    (error) => {
-      flight.end();
-      throw error;
-    },
-  );
 }
 
 export function refuseIfClosed({ flights }: Engine): void {

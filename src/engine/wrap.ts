@@ -6,15 +6,17 @@ import {
   readWrapOptions,
   type WrapSettings,
 } from '../definition/options.ts';
-import { placed, readRequest, withInput } from '../definition/request.ts';
+import { placed, type Request, readRequest, withInput } from '../definition/request.ts';
 import { isThenable } from '../definition/standard.ts';
 import { EngineClosedError, InvalidInputError, InvalidRequestError, type Where } from '../errors.ts';
+import type { Home } from '../memory/machine.ts';
 import { quote, show } from '../quote.ts';
-import { Attempt, type Failure, failed, follow, type Outcome, succeeded } from './attempt.ts';
-import { PrimaryContext } from './context.ts';
+import type { RunOptions } from '../types.ts';
+import { Attempt, type Failure, failed, follow, isPlainPromise, type Outcome, succeeded } from './attempt.ts';
 import { Flight, type Interruption } from './flight.ts';
-import { type Flights, Link } from './flights.ts';
+import type { Call, Flights } from './flights.ts';
 import { type Answer, ask } from './predicate.ts';
+import { rejected, rejectLater } from './rejected.ts';
 import { type Engine, refuseIfClosed, whereOf } from './run.ts';
 import { Trigger } from './trigger.ts';
 
@@ -34,6 +36,14 @@ interface Risk {
     readonly session: unknown;
   };
   input(error: unknown, args: Args): unknown;
+  /** Where its fallback is, if that is the same for every call. */
+  readonly standing: Addressed | undefined;
+}
+
+/** A trigger's request, its input still to come, and the fallback that it asks for. */
+interface Addressed {
+  readonly request: Request;
+  readonly home: Home;
 }
 
 /** The primary with its fallback behind it. @throws InvalidRequestError, UnknownFallbackError, EngineClosedError */
@@ -91,11 +101,13 @@ function riskOf(
   pick: (option: unknown, args: Args) => unknown,
   own: Pick<Risk, 'work' | 'input'>,
 ): Risk {
+  const known = tagOf(engine, tag, env, product);
   return {
     ...own,
-    tag: tagOf(engine, tag, env, product),
+    tag: known,
     timeout,
     handle,
+    standing: standing(engine, { env, product, fallback_tag: known, action: 'trigger', cache, session }),
     limits: (args) => ({ signal: pick(signal, args), deadline: pick(deadline, args), id: pick(id, args) }),
     place: (args) => ({
       env: pick(env, args),
@@ -106,59 +118,74 @@ function riskOf(
   };
 }
 
+/** A place with nothing in it that depends on the call, read once. One that is wrong is told of when it is needed. */
+function standing({ registry, defaults }: Engine, asked: Record<string, unknown>): Addressed | undefined {
+  if (Object.values(asked).some(isFunction)) return undefined;
+  try {
+    const request = readRequest(asked, defaults);
+    return { request, home: registry.find(request) };
+  } catch {
+    return undefined;
+  }
+}
+
 /** A primary that nothing but `close()` can end early: all that has to be paid for while all is well. */
-class PlainCall extends Link {
+class PlainCall implements Call {
   readonly #flights: Flights;
   readonly #reject: (error: unknown) => void;
   readonly #tag: string;
+  readonly #slot: number;
   isOver = false;
 
   constructor(flights: Flights, reject: (error: unknown) => void, tag: string) {
-    super();
     this.#flights = flights;
     this.#reject = reject;
     this.#tag = tag;
-    flights.add(this);
+    this.#slot = flights.enter(this);
   }
 
   end(): void {
     if (this.isOver) return;
     this.isOver = true;
-    this.#flights.remove(this);
+    this.#flights.leave(this.#slot);
   }
 
-  override close(): void {
+  close(): void {
     this.#reject(new EngineClosedError({ tag: this.#tag }));
     this.end();
   }
 }
 
 function protectPlainly(engine: Engine, risk: Risk, work: AnyFunction, self: unknown, args: Args): Promise<unknown> {
-  if (engine.flights.isClosed) return Promise.reject(new EngineClosedError({ tag: risk.tag }));
-  return new Promise((resolve, reject) => {
-    const call = new PlainCall(engine.flights, reject, risk.tag);
-    const succeed = (value: unknown) => {
-      call.end();
-      resolve(value);
-    };
-    const fail = (error: unknown) => {
-      if (call.isOver) return;
-      // The flight begins before the call ends: to close(), they are one.
-      resolve(
-        inFlight(new Flight(engine.flights, undefined), (flight) =>
-          fallBack(engine, flight, risk, args, failed(error)),
-        ),
-      );
-      call.end();
-    };
-    try {
-      const result = Reflect.apply(work, self, args);
-      if (isThenable(result)) follow(result, succeed, fail);
-      else succeed(result);
-    } catch (error) {
-      fail(error);
-    }
+  const { flights } = engine;
+  if (flights.isClosed) return rejected(new EngineClosedError({ tag: risk.tag }));
+  let resolve!: (value: unknown) => void;
+  let reject!: (error: unknown) => void;
+  const answer = new Promise((fulfil, refuse) => {
+    resolve = fulfil;
+    reject = refuse;
   });
+  const call = new PlainCall(flights, reject, risk.tag);
+  const succeed = (value: unknown) => {
+    call.end();
+    resolve(value);
+  };
+  const fail = (error: unknown) => {
+    if (call.isOver) return;
+    // The flight begins before the call ends: to close(), they are one.
+    const flight = new Flight(flights, undefined);
+    call.end();
+    fallBack({ engine, flight, risk, args, resolve, reject }, failed(error));
+  };
+  try {
+    const result = Reflect.apply(work, self, args);
+    if (isPlainPromise(result)) result.then(succeed, fail);
+    else if (isThenable(result)) follow(result, succeed, fail);
+    else succeed(result);
+  } catch (error) {
+    fail(error);
+  }
+  return answer;
 }
 
 function protect(engine: Engine, risk: Risk, self: unknown, args: Args): Promise<unknown> {
@@ -168,70 +195,126 @@ function protect(engine: Engine, risk: Risk, self: unknown, args: Args): Promise
       made(risk, () => risk.limits(args)),
       risk,
     );
-    return inFlight(new Flight(engine.flights, limits.id), async (flight) => {
-      const start = engine.clock.now();
-      flight.tag = risk.tag;
-      flight.limit(limits.deadline, start);
-      flight.heed(limits.signal);
-      flight.throwIfOver(start);
-      let outcome = attemptPrimary(flight, risk, self, args, start);
-      if (outcome instanceof Promise) outcome = await outcome;
-      return outcome.kind === 'succeeded' ? outcome.output : fallBack(engine, flight, risk, args, outcome);
+    const flight = new Flight(engine.flights, limits.id);
+    return new Promise((resolve, reject) => {
+      primaryFirst({ engine, flight, risk, args, resolve, reject }, limits, self);
     });
   } catch (error) {
-    return Promise.reject(error);
+    return rejected(error);
   }
 }
 
-async function inFlight(flight: Flight, work: (flight: Flight) => Promise<unknown>): Promise<unknown> {
-  try {
-    return await work(flight);
-  } finally {
-    flight.end();
-  }
+/** A call of a risk that is under way, and whom to tell how it ends. */
+interface Protected {
+  readonly engine: Engine;
+  readonly flight: Flight;
+  readonly risk: Risk;
+  readonly args: Args;
+  resolve(output: unknown): void;
+  reject(error: unknown): void;
 }
 
-function attemptPrimary(
-  flight: Flight,
-  risk: Risk,
-  self: unknown,
-  args: Args,
-  start: number,
-): Outcome | Promise<Outcome> {
-  const context = new PrimaryContext(flight);
-  const attempt = new Attempt(flight, context, 'primary');
-  let result: unknown;
-  try {
-    result = risk.work(context, self, args);
-  } catch (error) {
-    return attempt.end(failed(error));
-  }
-  return attempt.settle(result, succeeded, risk.timeout, start);
-}
-
-async function fallBack(
-  engine: Engine,
-  flight: Flight,
-  risk: Risk,
-  args: Args,
-  { kind, error }: Failure,
-): Promise<unknown> {
-  // The caller's abort never falls back, and after close() there is nothing to fall back to.
-  if (kind === 'aborted') throw flight.refusal(flight.interruption as Interruption);
-  flight.primary = { error };
+function primaryFirst(call: Protected, { deadline, signal }: RunOptions, self: unknown): void {
+  const { engine, flight, risk, resolve } = call;
+  const start = engine.clock.now();
   flight.tag = risk.tag;
-  const { env, product, cache, session } = made(flight, () => risk.place(args));
-  const asked = { env, product, fallback_tag: risk.tag, action: 'trigger', cache, session };
-  const place = readRequest(asked, engine.defaults, flight);
-  flight.locate(whereOf(place));
-  const home = engine.registry.find(place, flight);
-  const handle = risk.handle ?? home.definition.handle;
-  const answer: Answer = kind === 'failed' && handle ? ask('handle', handle, error) : { says: true };
-  if (!answer.fault && !answer.says) throw error;
-  if (answer.fault) flight.met = [answer.fault.error];
-  const request = withInput(place, inputOf(flight, risk, args, error), flight);
-  const { output } = await new Trigger(engine, flight, request, home, engine.clock.now()).run();
-  return output;
+  flight.limit(deadline, start);
+  flight.heed(signal);
+  if (flight.isOver(start)) {
+    giveUp(call, flight.refusal(flight.interruption as Interruption));
+    return;
+  }
+  const primary = new PrimaryAttempt(call, self);
+  primary.watch();
+  const conclude = () => {
+    const outcome = primary.outcome as Outcome;
+    if (outcome.kind === 'succeeded') {
+      flight.end();
+      resolve(outcome.output);
+    } else fallBack(call, outcome);
+  };
+  primary.begin(risk.timeout, start);
+  if (primary.outcome) conclude();
+  else primary.onEnd(conclude);
+}
+
+function giveUp({ flight, reject }: Protected, error: unknown): void {
+  flight.end();
+  rejectLater(reject, error);
+}
+
+/** The risky call itself: any answer of it will do, and what it does after it was given up on is its own affair. */
+class PrimaryAttempt extends Attempt {
+  readonly #risk: Risk;
+  readonly #self: unknown;
+  readonly #args: Args;
+
+  constructor({ flight, risk, args }: Protected, self: unknown) {
+    super(flight);
+    this.#risk = risk;
+    this.#self = self;
+    this.#args = args;
+  }
+
+  protected override get who(): string {
+    return show('primary');
+  }
+
+  protected override work(): unknown {
+    return this.#risk.work(new PrimaryContext(this), this.#self, this.#args);
+  }
+
+  protected override judge(output: unknown): Outcome {
+    return succeeded(output);
+  }
+
+  protected override late(): void {}
+}
+
+/** What the primary of `call` is given. */
+class PrimaryContext {
+  readonly #attempt: Attempt;
+
+  constructor(attempt: Attempt) {
+    this.#attempt = attempt;
+  }
+
+  get id(): string {
+    return this.#attempt.flight.id;
+  }
+
+  get signal(): AbortSignal {
+    return this.#attempt.signal;
+  }
+}
+
+/** Triggers the fallback, which ends the flight. */
+function fallBack(call: Protected, { kind, error }: Failure): void {
+  const { engine, flight, risk, args, resolve, reject } = call;
+  try {
+    // The caller's abort never falls back, and after close() there is nothing to fall back to.
+    if (kind === 'aborted') throw flight.refusal(flight.interruption as Interruption);
+    flight.primary = { error };
+    flight.tag = risk.tag;
+    const { request, home } = risk.standing ?? addressed(engine, flight, risk, args);
+    flight.locate(whereOf(request));
+    const handle = risk.handle ?? home.definition.handle;
+    const answer: Answer = kind === 'failed' && handle ? ask('handle', handle, error) : { says: true };
+    if (!answer.fault && !answer.says) throw error;
+    if (answer.fault) flight.met = [answer.fault.error];
+    const asked = withInput(request, inputOf(flight, risk, args, error), flight);
+    new Trigger(engine, flight, asked, home, engine.clock.now()).settle(({ output }) => resolve(output), reject);
+  } catch (thrown) {
+    giveUp(call, thrown);
+  }
+}
+
+/** Where this call's fallback is. */
+function addressed(engine: Engine, flight: Flight, risk: Risk, args: Args): Addressed {
+  const place = made(flight, () => risk.place(args));
+  const request = readRequest({ ...place, fallback_tag: risk.tag, action: 'trigger' }, engine.defaults, flight);
+  flight.locate(whereOf(request));
+  return { request, home: engine.registry.find(request, flight) };
 }
 
 /** What the functions among the options make of a call's arguments. */

@@ -80,7 +80,7 @@ function renew(memory: Machines, machine: Machine, config: boolean, now: number)
   if (config) unpin(machine);
   memory.move(machine, { type: 'RESET' }, now);
   memory.catchUp(machine, now);
-  machine.lastFailure = undefined;
+  machine.lastError = undefined;
 }
 
 /** Gives a keyed machine updates of its own, which last until they are dropped. */

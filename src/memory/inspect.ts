@@ -12,7 +12,7 @@ export function inspect(memory: Machines, registry: Registry, address: Address, 
   const machine = memory.look(address);
   const revision = machine?.revision ?? memory.unit(address)?.revisions ?? 0;
   if (!machine) return { state: 'idle', failures: 0, config, revision, triggers: 0, recoveries: 0, inFlight: 0 };
-  const { place, since, triggers, recoveries, inFlight, lastFailure } = machine;
+  const { place, since, triggers, recoveries, inFlight, lastError } = machine;
   const after = retryAfter(place, since, now);
   const inspection: Inspection = {
     state: place.state,
@@ -22,10 +22,10 @@ export function inspect(memory: Machines, registry: Registry, address: Address, 
     triggers,
     recoveries,
     inFlight,
-    ...(lastFailure && { lastError: lastFailure.error }),
+    ...(lastError && { lastError: lastError.error }),
     ...(after !== undefined && { retryAfter: after }),
   };
   // As JSON the last error is text, without the token of whoever met it.
-  const toJSON = () => ({ ...inspection, ...(lastFailure && { lastError: errorText(lastFailure) }) });
+  const toJSON = () => ({ ...inspection, ...(lastError && { lastError: errorText(lastError) }) });
   return Object.defineProperty(inspection, 'toJSON', { value: toJSON });
 }

@@ -2,7 +2,7 @@ import type { Configuration, Updates } from '../definition/config.ts';
 import type { Definition } from '../definition/definition.ts';
 import type { MachineEvent } from '../machine/fallback-machine.ts';
 import type { Place, Stepper } from '../machine/step.ts';
-import type { AttemptRecord } from '../types.ts';
+import type { Met } from '../quote.ts';
 import type { KeyedMachines } from './keyed.ts';
 
 /** One definition in one engine. */
@@ -12,6 +12,19 @@ export interface Home {
   readonly configuration: Configuration;
   /** Made at the first keyed use. */
   keyed: KeyedMachines<Machine> | undefined;
+  /** The unit asked for last: the next call is likely to ask for it too. */
+  recent: Unit | undefined;
+  /** The unit whose keys stand in the LRU as they are. */
+  bare: Unit | undefined;
+}
+
+/** One env and product. */
+export interface Scope {
+  readonly env: string;
+  readonly product: string;
+  readonly units: Map<string, Unit>;
+  /** The order of last uses. */
+  used: number;
 }
 
 /** One fallback in one env and product: what all its machines share. */
@@ -19,7 +32,7 @@ export interface Unit {
   readonly home: Home;
   readonly env: string;
   readonly product: string;
-  /** Before each of its keys in the LRU: a number of its own and a colon, so that no two units' keys can meet. */
+  readonly scope: Scope;
   readonly prefix: string;
   readonly machine: Machine;
   updates: Updates;
@@ -56,7 +69,8 @@ export class Machine {
   /** Effective updates of its own; the unit counts its own apart. */
   revisions = 0;
   inFlight = 0;
-  lastFailure: AttemptRecord | undefined = undefined;
+  /** The last provider error. */
+  lastError: Met | undefined = undefined;
   own: Own | undefined = undefined;
   readonly unit: Unit;
   /** The unit's prefix and the cache key; `undefined` for the unit's own machine. */
@@ -69,7 +83,7 @@ export class Machine {
   }
 
   get cache(): string | undefined {
-    return this.key?.slice(this.unit.prefix.length);
+    return this.key === undefined ? undefined : cacheOf(this.unit, this.key);
   }
 
   get revision(): number {
@@ -95,6 +109,25 @@ export class Machine {
     const { resetAfter } = this.place.config;
     return resetAfter !== null && now - this.since >= resetAfter;
   }
+}
+
+const MARK = '\0';
+
+/** What no other unit's keys begin with. */
+export function prefixOf(unit: number): string {
+  return `${MARK}${unit}:`;
+}
+
+/**
+ * A cache key as it stands in the LRU. Nearly every definition has one unit, whose keys stand there as they are; those of
+ * others, and any that looks like one, stand behind their unit's prefix, so that no two units' keys can meet.
+ */
+export function keyOf(unit: Unit, cache: string): string {
+  return unit.home.bare === unit && !cache.startsWith(MARK) ? cache : unit.prefix + cache;
+}
+
+function cacheOf({ prefix }: Unit, key: string): string {
+  return key.startsWith(MARK) ? key.slice(prefix.length) : key;
 }
 
 /** Milliseconds until a probe may be admitted; `undefined` unless exhausted, and where there never will be one. */

@@ -6,16 +6,7 @@ import type { MachineEvent } from '../machine/fallback-machine.ts';
 import { Stepper } from '../machine/step.ts';
 import type { Clock } from '../types.ts';
 import { type CacheOptions, KeyedMachines } from './keyed.ts';
-import { type Home, Machine, retryAfter, type Unit } from './machine.ts';
-
-/** One env and product. */
-interface Scope {
-  readonly env: string;
-  readonly product: string;
-  readonly units: Map<string, Unit>;
-  /** The order of last uses. */
-  used: number;
-}
+import { type Home, keyOf, Machine, prefixOf, retryAfter, type Scope, type Unit } from './machine.ts';
 
 export interface MemoryOptions {
   readonly cache: CacheOptions;
@@ -53,14 +44,14 @@ export class Machines {
   peek(address: Address): Machine | undefined {
     const unit = this.unit(address);
     if (address.cache === undefined) return unit?.machine;
-    return unit?.home.keyed?.peek(unit.prefix + address.cache);
+    return unit?.home.keyed?.peek(keyOf(unit, address.cache));
   }
 
   /** The configuration in force at an address. */
   configuration(address: Address, home: Home): Configuration {
-    const unit = this.unit(address);
+    const unit = this.#known(address, home);
     if (!unit) return home.configuration;
-    const machine = address.cache === undefined ? undefined : home.keyed?.kept(unit.prefix + address.cache);
+    const machine = address.cache === undefined ? undefined : home.keyed?.kept(keyOf(unit, address.cache));
     return machine ? this.#current(machine) : unit.configuration;
   }
 
@@ -81,7 +72,7 @@ export class Machines {
   hold(address: Address, home: Home, where: Where = address, isToStay = false): Machine {
     const unit = this.#unit(address, home, where);
     const machine =
-      address.cache === undefined ? unit.machine : this.#keyed(unit, unit.prefix + address.cache, isToStay);
+      address.cache === undefined ? unit.machine : this.#keyed(unit, keyOf(unit, address.cache), isToStay);
     machine.inFlight++;
     unit.held++;
     this.catchUp(machine, unit.limitedAt);
@@ -224,16 +215,27 @@ export class Machines {
   }
 
   #unit(address: Address, home: Home, where: Where): Unit {
-    const { env, product, tag } = address;
+    const unit = this.#known(address, home) ?? this.#newUnit(address, home, where);
+    unit.scope.used = ++this.#uses;
+    return unit;
+  }
+
+  #known(address: Address, home: Home): Unit | undefined {
+    const { recent } = home;
+    if (recent && recent.env === address.env && recent.product === address.product) return recent;
+    const unit = this.unit(address);
+    if (unit) home.recent = unit;
+    return unit;
+  }
+
+  #newUnit({ env, product, tag }: Address, home: Home, where: Where): Unit {
     const scope = this.#scopes.get(env)?.get(product) ?? this.#scope(env, product, where);
-    scope.used = ++this.#uses;
-    const known = scope.units.get(tag);
-    if (known) return known;
     const { configuration } = home;
     const counts = { revisions: 0, limitedAt: 0, held: 0, failing: 0, amended: 0, keys: 0 };
-    const prefix = `${++this.#unitCount}:`;
-    const unit = { home, env, product, prefix, updates: NO_UPDATES, configuration, ...counts } as Unit;
+    const prefix = prefixOf(++this.#unitCount);
+    const unit = { home, scope, env, product, prefix, updates: NO_UPDATES, configuration, ...counts } as Unit;
     (unit as { machine: Machine }).machine = new Machine(unit, undefined, this.stepper.fresh(configuration));
+    home.bare ??= unit;
     scope.units.set(tag, unit);
     return unit;
   }
@@ -260,9 +262,14 @@ export class Machines {
   }
 
   #drop({ env, product, units }: Scope): void {
-    for (const machine of [...units.values()].flatMap((unit) => this.keysOf(unit))) {
-      this.delete(machine);
-      this.#tellEvicted(machine, 'full');
+    for (const unit of units.values()) {
+      for (const machine of this.keysOf(unit)) {
+        this.delete(machine);
+        this.#tellEvicted(machine, 'full');
+      }
+      const { home } = unit;
+      if (home.recent === unit) home.recent = undefined;
+      if (home.bare === unit) home.bare = undefined;
     }
     const products = this.#scopes.get(env);
     products?.delete(product);

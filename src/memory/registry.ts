@@ -33,7 +33,14 @@ export class Registry {
     const configuration = configure(definition, [], this.#timeout);
     if (configuration.issues)
       throw new InvalidDefinitionError(configuration.issues, { tag: definition.tag }, configuration.thrown);
-    this.#homes.set(definition.tag, [...homes, { definition, configuration: configuration.value, keyed: undefined }]);
+    const home = {
+      definition,
+      configuration: configuration.value,
+      keyed: undefined,
+      recent: undefined,
+      bare: undefined,
+    };
+    this.#homes.set(definition.tag, [...homes, home]);
   }
 
   /** @throws UnknownFallbackError */
@@ -50,7 +57,9 @@ export class Registry {
   }
 
   seek(tag: string, env: string, product: string): Home | undefined {
-    return this.#homes.get(tag)?.find(({ definition }) => isIn(definition, env, product));
+    const homes = this.#homes.get(tag);
+    if (homes) for (const home of homes) if (isIn(home.definition, env, product)) return home;
+    return undefined;
   }
 
   has(tag: string): boolean {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
+import { exhausted } from '../../src/errors.ts';
 import {
   type AnyFallbackError,
   AttemptTimeoutError,
@@ -545,6 +546,31 @@ describe('any error', () => {
       expect(Object.getPrototypeOf(error.constructor)).not.toBe(Error);
       expect(error).toBeInstanceOf(FallbackError);
       expect(error.name).toBe(error.constructor.name);
+    }
+  });
+});
+
+describe('a refusal', () => {
+  const refused = () => exhausted(5, undefined, { tag: 'pay' });
+
+  it('has no stack: an outage makes one for each call', () => {
+    expect(refused().stack).toBe('FallbackExhaustedError: pay is exhausted for another 5 ms at least');
+  });
+
+  it('leaves the stacks of all other errors as they are', () => {
+    const { stackTraceLimit } = Error;
+    refused();
+    expect(Error.stackTraceLimit).toBe(stackTraceLimit);
+    expect(new Error('x').stack).toContain('errors.test.ts');
+  });
+
+  it('has one where the limit may not be touched', () => {
+    const limit = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit') ?? {};
+    Object.defineProperty(Error, 'stackTraceLimit', { ...limit, writable: false });
+    try {
+      expect(refused().stack).toContain('errors.test.ts');
+    } finally {
+      Object.defineProperty(Error, 'stackTraceLimit', limit);
     }
   });
 });

@@ -142,9 +142,9 @@ describe('discreet', () => {
 });
 
 describe('errorText', () => {
-  it('is the text of a record, without the token of the session that met it', () => {
+  it('is the text of an error, without the token of the session that met it', () => {
     const error = new Error('401 for secret');
-    expect(errorText({ error })).toBe('Error: 401 for secret');
-    expect(errorText(discreet({ error }, 'secret'))).toBe('Error: 401 for [token]');
+    expect(errorText({ error, token: undefined })).toBe('Error: 401 for secret');
+    expect(errorText({ error, token: 'secret' })).toBe('Error: 401 for [token]');
   });
 });
