@@ -54,7 +54,7 @@ export abstract class FallbackError extends Error {
 }
 
 const FACTS =
-  'name code message id tag env product cache issues known suggestion reason state attempts retryAfter timeout deadline cause errors'.split(
+  'name code message id tag env product cache issues known suggestion reason provider state attempts retryAfter timeout deadline cause errors'.split(
     ' ',
   );
 
@@ -207,18 +207,45 @@ export class FallbackExhaustedError extends FallbackError {
   }
 }
 
+/** An attempt may have done its work, and its provider's `inDoubt` lets nobody else try. */
+export class InDoubtError extends FallbackError {
+  static {
+    named(InDoubtError, 'InDoubtError');
+  }
+  readonly code = 'ERR_IN_DOUBT';
+  declare readonly errors: readonly unknown[];
+  /** Whose attempt is in doubt; `primary` for that of `wrap` and `call`. */
+  readonly provider: string;
+  readonly attempts: readonly AttemptRecord[];
+  constructor(provider: string, errors: readonly unknown[], attempts: readonly AttemptRecord[], where: Where) {
+    const why = told(errors, attempts);
+    super(`${where.tag} is in doubt: ${show(provider)} may have done its work${why && `; ${why}`}`, where, errors);
+    this.provider = provider;
+    this.attempts = attempts;
+  }
+}
+
 /**
  * A refusal, without a stack: an outage makes one for each call, and the stack, which says nothing that the error does not,
  * would be nine tenths of its cost.
  */
 export function exhausted(...args: ConstructorParameters<typeof FallbackExhaustedError>): FallbackExhaustedError {
-  const limit = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit');
-  if (!limit?.writable) return new FallbackExhaustedError(...args);
-  Error.stackTraceLimit = 0;
+  const { stackTraceLimit } = Error;
+  if (typeof stackTraceLimit !== 'number' || !limitStacks(0)) return new FallbackExhaustedError(...args);
   try {
     return new FallbackExhaustedError(...args);
   } finally {
-    Error.stackTraceLimit = limit.value;
+    limitStacks(stackTraceLimit);
+  }
+}
+
+/** Whether it could be done: in a hardened environment `Error` is frozen. */
+function limitStacks(limit: number): boolean {
+  try {
+    Error.stackTraceLimit = limit;
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -272,6 +299,7 @@ export type AnyFallbackError =
   | SessionError
   | FallbackFailedError
   | FallbackExhaustedError
+  | InDoubtError
   | AttemptTimeoutError
   | DeadlineError
   | EngineClosedError;

@@ -20,6 +20,34 @@ export interface EventFacts {
   readonly reset: { readonly config: boolean; readonly keys: boolean };
   /** The LRU forgot a key. */
   readonly evicted: { readonly reason: 'full' | 'expired' };
+  /** A provider is left alone from now on; `failures` in a row, by then. */
+  readonly 'provider-unhealthy': { readonly provider: string; readonly failures: number; readonly retryAfter?: number };
+  /** One attempt finds out whether it is well again. */
+  readonly 'provider-probing': { readonly provider: string; readonly failures: number };
+  readonly 'provider-healthy': { readonly provider: string; readonly failures: number };
+  /** An attempt may have done its work, although it gave no answer that will do. */
+  readonly 'in-doubt': {
+    readonly provider: string;
+    readonly attempt: number;
+    readonly because: 'timed-out' | 'aborted' | 'error' | 'refused';
+    readonly input: unknown;
+    readonly error: unknown;
+  };
+  /** An effect that was not used has been undone. */
+  readonly compensated: {
+    readonly provider: string;
+    readonly attempt: number;
+    readonly input: unknown;
+    readonly output: unknown;
+  };
+  /** An effect that was not used still stands: someone has to see to it. */
+  readonly 'compensation-failed': {
+    readonly provider: string;
+    readonly attempt: number;
+    readonly input: unknown;
+    readonly output: unknown;
+    readonly errors: readonly unknown[];
+  };
   /** An attempt settled after it was given up on. */
   readonly late: {
     readonly provider: string;
@@ -68,6 +96,12 @@ export class Events {
     updated: [],
     reset: [],
     evicted: [],
+    'provider-unhealthy': [],
+    'provider-probing': [],
+    'provider-healthy': [],
+    'in-doubt': [],
+    compensated: [],
+    'compensation-failed': [],
     late: [],
   };
 

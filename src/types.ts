@@ -68,9 +68,11 @@ export type State = 'idle' | 'triggered' | 'exhausted';
 /** What became of one attempt, or of a provider's turn. */
 export interface AttemptRecord {
   readonly provider: string;
-  /** 1-based; 1 for a provider that was skipped. */
+  /** 1-based; for one that was skipped, which it would have been. */
   readonly attempt: number;
   readonly outcome: 'succeeded' | 'failed' | 'timed-out' | 'aborted' | 'skipped';
+  /** Why it was skipped, where it was not `when` that said no. */
+  readonly reason?: 'unhealthy' | 'busy' | 'budget' | 'no-answer';
   /** What was thrown, whatever it was; absent for `succeeded` and `skipped`. */
   readonly error?: unknown;
   /** Milliseconds. */
@@ -140,6 +142,59 @@ export interface BackoffOptions {
   readonly jitter?: 'full' | 'none' | 'decorrelated';
 }
 
+/** After `failures` failed attempts in a row a provider is unhealthy, and skipped for `cooldown` ms; then one attempt probes it. */
+export interface BreakerOptions {
+  /** 1 or more. */
+  readonly failures: number;
+  /** Milliseconds. */
+  readonly cooldown: number;
+}
+
+/**
+ * Over a sliding 10 s, the retries on a provider are at most `ratio` of its first attempts, and `minPerSecond` of them
+ * whatever their share. Beyond that a retry is not made, and the trigger moves on.
+ */
+export interface RetryBudgetOptions {
+  /** 0 or more; 0.2, say. */
+  readonly ratio: number;
+  /** 0 or more. */
+  readonly minPerSecond: number;
+}
+
+/** Whether an attempt in doubt has done its work, and with what output. */
+export type Verified = { readonly done: true; readonly output: unknown } | { readonly done: false };
+
+/** Asks a provider how it is, beside the triggers and never on their time. */
+export interface HealthCheckOptions {
+  /** Whether it is well. A throw, a rejection and a timeout count as a no. */
+  check(ctx: HealthContext): boolean | PromiseLike<boolean>;
+  /** Milliseconds for which a verdict holds; the trigger that meets an older one has it renewed. */
+  readonly interval: number;
+  /** Milliseconds for one check. Default: the `interval`, at least 1 000. */
+  readonly timeout?: number;
+}
+
+/** What a health check knows. */
+export interface HealthContext {
+  readonly env: string;
+  readonly product: string;
+  readonly tag: string;
+  readonly provider: string;
+  /** Aborts on timeout and on `close()`. */
+  readonly signal: AbortSignal;
+}
+
+/** How a provider, or the primary of `wrap` and `call`, is doing. */
+export interface ProviderHealth {
+  readonly health: 'healthy' | 'unhealthy' | 'probing';
+  /** Failed attempts in a row. */
+  readonly failures: number;
+  /** Attempts in flight; absent where nobody counts them. */
+  readonly inFlight?: number;
+  /** Milliseconds until an attempt may probe it; absent where none ever will. */
+  readonly retryAfter?: number;
+}
+
 /** The fields every provider may have, besides its `run` or its `value`. */
 export interface ProviderBase<I, S> {
   /** 1–128 printable characters, unique within the fallback. */
@@ -156,13 +211,49 @@ export interface ProviderBase<I, S> {
   accept?(output: unknown): boolean;
   /** `false` moves straight on to the next provider. Synchronous. */
   readonly shouldRetry?: (error: unknown, ctx: Context<S>) => boolean;
+  /** Leaves a provider alone that keeps failing. Default: none. */
+  readonly breaker?: BreakerOptions;
+  /** Asks the provider itself how it is. Default: none. */
+  readonly healthcheck?: HealthCheckOptions;
+  /** Whether it may run twice without doing its work twice. `false` asks for an `inDoubt` or a `compensate`. Default: unsaid. */
+  readonly idempotent?: boolean;
+  /** Milliseconds after which the next provider starts beside it; both have to be `idempotent: true`. Default: never. */
+  readonly hedge?: number;
+  /**
+   * What an attempt leads to that timed out, or had its output refused, or of whose error `inDoubtWhen` says so: `'next'`
+   * tries on, `'stop'` fails with an InDoubtError, `'verify'` asks `verify` first. Default: `'next'`.
+   */
+  readonly inDoubt?: 'next' | 'stop' | 'verify';
+  /** Whether the work may have been done although the call failed so: a connection reset, say. Synchronous. Default: no. */
+  readonly inDoubtWhen?: (error: unknown) => boolean;
+  /** Whether it has worked; a throw and a timeout count as `inDoubt: 'stop'`. Has this provider's `timeout`. */
+  readonly verify?: (input: I, ctx: Context<S>) => Verified | PromiseLike<Verified>;
+  /** Undoes an effect that was not used: of an attempt that succeeded after it was given up on, or whose output was refused. */
+  compensate?(output: unknown, input: I, ctx: Context<S>): unknown;
+  /** Extra attempts of `compensate`, with this provider's `backoff`. Default: 3. */
+  readonly compensateRetries?: number;
+  /** The most attempts on this provider in flight at once, over all keys; above it the trigger moves on. Default: no limit. */
+  readonly concurrency?: number;
 }
 
-/** One way to do the work: a call, or a value of last resort. */
+/** How long an answer may be given again, and to which inputs. */
+export interface RememberOptions<I> {
+  /** Milliseconds. */
+  readonly maxAge: number;
+  /** What an input has to have in common with that of the answer: deeply equal. Default: all of it. */
+  key?(input: I): unknown;
+}
+
+/** One way to do the work: a call, a value of last resort, or the last good answer once more. */
 export type Provider<I, S, O> = ProviderBase<I, S> &
   (
-    | { readonly run: (input: I, ctx: Context<S>) => O; readonly value?: undefined }
-    | { readonly value: O | ((input: I, ctx: Context<S>) => O); readonly run?: undefined }
+    | { readonly run: (input: I, ctx: Context<S>) => O; readonly value?: undefined; readonly lastGood?: undefined }
+    | {
+        readonly value: O | ((input: I, ctx: Context<S>) => O);
+        readonly run?: undefined;
+        readonly lastGood?: undefined;
+      }
+    | { readonly lastGood: RememberOptions<I>; readonly run?: undefined; readonly value?: undefined }
   );
 
 /** A checked fallback, as {@link defineFallback} returns it. Immutable, and belonging to no engine. */
@@ -199,6 +290,12 @@ export interface TriggerResult<O = unknown> {
   readonly attempts: readonly AttemptRecord[];
   /** Milliseconds, checks and waits included. */
   readonly duration: number;
+  /** The last good answer, given once more. */
+  readonly stale?: true;
+  /** Milliseconds since a stale answer was given first. */
+  readonly age?: number;
+  /** The answer of an equal trigger, given again: nobody was called. */
+  readonly reused?: true;
 }
 
 /** What an update resolves to. */
@@ -233,6 +330,10 @@ export interface Inspection<C = BaseConfig> {
   readonly lastError?: unknown;
   /** Milliseconds until a probe may be admitted; absent unless exhausted, and where `resetAfter` is `null`. */
   readonly retryAfter?: number;
+  /** The health of each provider; absent where no provider has a breaker, a health check or a limit, and none was set by hand. */
+  readonly providers?: Readonly<Record<string, ProviderHealth>>;
+  /** The health of the primary of `wrap` and `call`; absent until one with a breaker has been called. */
+  readonly primary?: ProviderHealth;
 }
 
 /** One defined fallback, as `list()` tells it. */
@@ -271,6 +372,21 @@ export interface MachineEntry {
   readonly waited?: number | null;
   /** Milliseconds since the key was last used; only where the engine's cache has a `ttl`. */
   readonly age?: number;
+  /** The providers that are not as new. */
+  readonly health?: readonly HealthEntry[];
+  /** The primary of `wrap` and `call`, where it is not as new. */
+  readonly primary?: HealthEntry;
+}
+
+/** A provider's health, as plain JSON. */
+export interface HealthEntry {
+  readonly provider: string;
+  /** XState's persisted snapshot; its context holds the failures only. */
+  readonly snapshot: Readonly<Record<string, unknown>>;
+  /** Milliseconds an unhealthy provider has waited; `null`: its probe is due at once. Absent unless unhealthy. */
+  readonly waited?: number | null;
+  /** Of the primary: the breaker that it was judged by. */
+  readonly breaker?: BreakerOptions;
 }
 
 /** What `restore` did. */

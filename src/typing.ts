@@ -3,6 +3,7 @@
  */
 import type { EventType, Listener } from './events.ts';
 import type {
+  BreakerOptions,
   Fallback,
   FallbackInfo,
   Given,
@@ -16,6 +17,7 @@ import type {
   Snapshot,
   TriggerResult,
   UpdateResult,
+  Verified,
 } from './types.ts';
 
 type Action = IFallbackProcessorInput['action'];
@@ -51,6 +53,8 @@ export type UpdateInput<N extends string = string, S = unknown> = { readonly [K 
           readonly enabled?: boolean | null;
           readonly retries?: number | null;
           readonly timeout?: number | null;
+          /** By hand, for all cache keys: unhealthy until set healthy or reset. */
+          readonly health?: 'healthy' | 'unhealthy';
         } | null;
       }
     | null;
@@ -86,15 +90,25 @@ type ResultFor<Fs extends Fallbacks, T, A> = A extends 'trigger'
 
 type PerCall<V, A extends readonly unknown[]> = V | ((...args: A) => V);
 
-interface Guarding {
+interface Guarding<A extends readonly unknown[] = []> {
   /** Milliseconds for the primary; `null` or nothing: none. */
   readonly timeout?: number | null | undefined;
   /** `false`: the error is the caller's own; it is rethrown and nothing falls back. Default: the definition's. */
   readonly handle?: ((error: unknown) => boolean) | undefined;
+  /** Leaves a primary alone that keeps failing: the fallback is triggered at once. One per env, product and tag. Default: none. */
+  readonly breaker?: BreakerOptions | undefined;
+  /** What a primary that timed out leads to, or of whose error `inDoubtWhen` says so. Default: `'next'`, the fallback. */
+  readonly inDoubt?: 'next' | 'stop' | 'verify' | undefined;
+  /** Whether the work may have been done although the call failed so. Default: no. */
+  readonly inDoubtWhen?: ((error: unknown) => boolean) | undefined;
+  /** Whether it has worked: then that is the answer. Has the primary's `timeout`. */
+  readonly verify?: ((...args: A) => Verified | PromiseLike<Verified>) | undefined;
+  /** Undoes what a primary did after it was given up on. */
+  compensate?(output: unknown, ...args: A): unknown;
 }
 
 /** Options of `wrap`: each a value, or a function that makes one of each call's arguments. */
-export interface WrapOptions<In, A extends readonly unknown[]> extends Guarding {
+export interface WrapOptions<In, A extends readonly unknown[]> extends Guarding<A> {
   /** Makes the trigger's input. Default: the first argument. */
   readonly input?: ((error: unknown, ...args: A) => In) | undefined;
   readonly env?: PerCall<string, A> | undefined;

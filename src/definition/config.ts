@@ -1,6 +1,7 @@
 import { show } from '../quote.ts';
 import type { BaseConfig, Issue, ProviderConfig } from '../types.ts';
 import {
+  a,
   type Checked,
   check,
   count,
@@ -133,6 +134,23 @@ export function readUpdate(definition: Definition, input: Readonly<Record<string
   return issues.length > 0 ? { issues } : { value: update };
 }
 
+/** What an update says of providers' health: no configuration, but a verdict by hand. */
+export type ByHand = readonly (readonly [provider: string, health: 'healthy' | 'unhealthy'])[];
+
+/** The configuration in an update, and what it says by hand. */
+export function parted(update: Updates): { readonly updates: Updates; readonly byHand: ByHand } {
+  const providers = Object.entries(Object(update.providers) as Readonly<Record<string, Updates | null>>);
+  const byHand = providers.flatMap(([name, own]) => (own?.health === undefined ? [] : [[name, own.health] as const]));
+  if (byHand.length === 0) return { updates: update, byHand: [] };
+  const rest = providers.map(([name, own]) => [name, own && without(own, 'health')] as const);
+  const updates = { ...update, providers: Object.fromEntries(rest) };
+  return { updates: Object.freeze(updates), byHand: byHand as unknown as ByHand };
+}
+
+function without(updates: Updates, key: string): Updates {
+  return Object.freeze(Object.fromEntries(Object.entries(updates).filter(([name]) => name !== key)));
+}
+
 export interface Amended {
   readonly updates: Updates;
   readonly configuration: Configuration;
@@ -183,6 +201,9 @@ const providerUpdateShape = once(() =>
     enabled: maybe(orNull(flag())),
     retries: maybe(orNull(count())),
     timeout: maybe(orNull(duration())),
+    health: maybe(
+      a<'healthy' | 'unhealthy'>("'healthy' or 'unhealthy'", (value) => value === 'healthy' || value === 'unhealthy'),
+    ),
   }),
 );
 

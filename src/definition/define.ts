@@ -1,11 +1,24 @@
-import type { Fallback, Given, Known, Provider, ProviderBase, StandardSchema } from '../types.ts';
+import type {
+  Fallback,
+  Given,
+  Known,
+  Provider,
+  ProviderBase,
+  RememberOptions,
+  RetryBudgetOptions,
+  StandardSchema,
+} from '../types.ts';
 import { fallbackOf } from './definition.ts';
 
 // biome-ignore lint/suspicious/noConfusingVoidType: a provider may answer nothing; and `unknown` would leave value functions untyped.
 type Any = {} | null | undefined | void;
 type Named<N> = { readonly name: N } & {
-  readonly [K in 'run' | 'value' | Exclude<keyof ProviderBase<never, never>, 'name'>]?: unknown;
+  readonly [K in 'run' | 'value' | 'lastGood' | Exclude<keyof ProviderBase<never, never>, 'name'>]?: unknown;
 };
+/** The same type, and not only one that each can be assigned to. */
+type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends <T>() => T extends Y ? 1 : 2 ? true : false;
+/** The answers of those providers that say of what type theirs is: a last good answer is one of the others'. */
+type Said<Os extends readonly Any[]> = { [K in keyof Os]: Same<Os[K], Any> extends true ? never : Os[K] }[number];
 /** What a provider's answer comes to, unwrapped. */
 type Output<O> = Awaited<O extends (...args: never[]) => unknown ? never : O>;
 
@@ -31,7 +44,7 @@ export function defineFallback<
   I = Record<string, unknown>,
   SIn = unknown,
   S = unknown,
-  Out = Output<Os[number]>,
+  Out = Output<Said<Os>>,
 >(definition: {
   /** 1–128 printable characters. */
   readonly tag: T;
@@ -60,6 +73,12 @@ export function defineFallback<
   readonly resetAfter?: number | 'never' | null;
   /** `false`: the error is the caller's own, not a provider's failure; it is rethrown at once. Default: all are failures. */
   readonly handle?: (error: unknown) => boolean;
+  /** Bounds the retries on each provider, over all triggers, so that an outage makes no storm. Default: no bound. */
+  readonly retryBudget?: RetryBudgetOptions;
+  /** Gives a repeated trigger (same cache key, equal `key`) the same answer, and lets equal concurrent ones share one. Default: off. */
+  readonly reuse?: RememberOptions<NoInfer<I>>;
+  /** What to do when every provider is unhealthy: `'try'` them in order all the same, or `'fail'` at once. Default: `'try'`. */
+  readonly whenAllUnhealthy?: 'try' | 'fail';
   /** `'required'` refuses a trigger without a session. Default: `'optional'`. */
   readonly session?: 'optional' | 'required';
   /** Tried in this order; 1 to 64, of unique names. */

@@ -1,6 +1,6 @@
 import { InvalidDefinitionError } from '../errors.ts';
 import { show } from '../quote.ts';
-import type { Backoff, BackoffOptions, Context, FallbackInfo, Issue, StandardSchema } from '../types.ts';
+import type { Backoff, BackoffOptions, Context, FallbackInfo, Issue, ProviderBase, StandardSchema } from '../types.ts';
 import {
   a,
   anything,
@@ -23,6 +23,21 @@ import {
   unknownName,
   unreadable,
 } from './check.ts';
+import {
+  type Breaker,
+  type Doubts,
+  doubtsOf,
+  type HealthCheck,
+  type Remembering,
+  type RetryBudget,
+  remembering,
+  retryBudget,
+  safetyFaults,
+  safetyFields,
+} from './safety.ts';
+
+export type { Breaker, Doubts, HealthCheck, Remembering };
+
 import { isStandardSchema, isThenable, validate } from './standard.ts';
 
 /** A definition as the engine works with it: checked, its defaults filled in. */
@@ -41,6 +56,13 @@ export interface Definition {
   readonly resetAfter: number | null;
   readonly handle: ((error: unknown) => unknown) | undefined;
   readonly sessionRequired: boolean;
+  readonly retryBudget: RetryBudget | undefined;
+  /** A repeated trigger is given the same answer. */
+  readonly reuse: Remembering | undefined;
+  /** Whether any provider gives last good answers. */
+  readonly remembers: boolean;
+  /** Whether providers are tried although all are unhealthy. */
+  readonly triesUnhealthy: boolean;
 }
 
 /** A provider as the engine works with it: `run` and `value` have become one. */
@@ -54,6 +76,22 @@ export interface ProviderDefinition {
   readonly when: ((input: unknown, ctx: Context) => unknown) | undefined;
   readonly accept: ((output: unknown) => unknown) | undefined;
   readonly shouldRetry: ((error: unknown, ctx: Context) => unknown) | undefined;
+  readonly breaker: Breaker | undefined;
+  readonly healthcheck: HealthCheck | undefined;
+  /** The most attempts in flight at once. */
+  readonly concurrency: number;
+  /** Whether any of these three was asked for. */
+  readonly isGuarded: boolean;
+  readonly tolerance: { readonly failures: number };
+  /** Whether it may run twice, as it says itself. */
+  readonly idempotent: boolean | undefined;
+  /** Milliseconds after which the next provider starts beside it. */
+  readonly hedge: number | undefined;
+  readonly doubts: Doubts | undefined;
+  /** It gives the last good answer once more. */
+  readonly lastGood: Remembering | undefined;
+  /** What it gives is an answer of last resort, and not remembered as a good one. */
+  readonly isLastResort: boolean;
 }
 
 export type Wait = Required<BackoffOptions> | ((attempt: number, error: unknown) => unknown);
@@ -87,12 +125,14 @@ const providerShape = once(() =>
     name: label(),
     run: maybe(method()),
     value: maybe(anything()),
+    lastGood: maybe(remembering()),
     retries: maybe(count()),
     backoff: maybe(anything()),
     timeout: maybe(orNull(duration())),
     when: maybe(method()),
     accept: maybe(method()),
     shouldRetry: maybe(method()),
+    ...safetyFields(),
   }),
 );
 
@@ -121,6 +161,9 @@ const definitionShape = once(() => {
     deadline: maybe(duration()),
     resetAfter: maybe(resetAfter()),
     handle: maybe(method()),
+    retryBudget: maybe(retryBudget()),
+    reuse: maybe(remembering()),
+    whenAllUnhealthy: maybe(a<string>("'try' or 'fail'", (value) => value === 'try' || value === 'fail')),
     session: maybe(a<string>("'optional' or 'required'", (value) => value === 'optional' || value === 'required')),
   });
 });
@@ -156,8 +199,9 @@ function readDefinition(raw: unknown): Definition {
   if (checked.issues) return refuse(checked, raw);
   const given = checked.value;
   const faults: Issue[] = [];
-  const providers = Array.from(given.providers, (provider, index) =>
-    readProvider(provider, `providers[${index}]`, faults),
+  const listed = [...given.providers];
+  const providers = listed.map((provider, index) =>
+    readProvider(provider, listed[index + 1], `providers[${index}]`, faults),
   );
   const names = providers.map((provider) => provider?.name);
   names.forEach((name, index) => {
@@ -190,19 +234,29 @@ function readDefinition(raw: unknown): Definition {
     resetAfter: neverIsNull(given.resetAfter ?? (given.resetAfter === null ? null : 30_000)),
     handle: bound(given.handle, raw),
     sessionRequired: given.session === 'required',
+    retryBudget: given.retryBudget,
+    reuse: boundKey(given.reuse, (raw as { reuse?: unknown }).reuse),
+    remembers: providers.some((provider) => provider?.lastGood),
+    triesUnhealthy: given.whenAllUnhealthy !== 'fail',
   };
 }
 
-function readProvider(raw: unknown, path: string, faults: Issue[]): ProviderDefinition | undefined {
+function readProvider(raw: unknown, next: unknown, path: string, faults: Issue[]): ProviderDefinition | undefined {
   const checked = check(providerShape(), raw);
   if (checked.issues) {
     faults.push(...under(path, checked.issues));
     return undefined;
   }
   const { name, run, value, retries = 0, timeout, when, accept, shouldRetry, backoff } = checked.value;
+  const { lastGood, breaker, healthcheck, concurrency, idempotent, hedge, compensateRetries } = checked.value;
+  faults.push(...safetyFaults(checked.value, next as Partial<ProviderDefinition> | undefined, path));
   const hasValue = value !== undefined || (run === undefined && 'value' in (raw as object));
-  if (hasValue === (run !== undefined)) {
-    faults.push({ path, message: `expected exactly one of run and value, got ${run ? 'both' : 'neither'}` });
+  const ways = [run && 'run', hasValue && 'value', lastGood && 'lastGood'].filter(Boolean);
+  if (ways.length !== 1) {
+    const message = lastGood
+      ? `expected lastGood alone, or one of run and value, got ${ways.join(' and ')}`
+      : `expected exactly one of run and value, got ${run ? 'both' : 'neither'}`;
+    faults.push({ path, message });
   }
   const wait = readBackoff(typeof backoff === 'function' ? backoff.bind(raw) : backoff, `${path}.backoff`, faults);
   const work = run ?? (typeof value === 'function' ? (value as () => unknown) : () => value);
@@ -215,10 +269,23 @@ function readProvider(raw: unknown, path: string, faults: Issue[]): ProviderDefi
     when: bound(when, raw),
     accept: bound(accept, raw),
     shouldRetry: bound(shouldRetry, raw),
+    breaker,
+    healthcheck: healthcheck && {
+      ...healthcheck,
+      check: bound(healthcheck.check, (raw as ProviderBase<never, never>).healthcheck),
+    },
+    concurrency: concurrency ?? Number.POSITIVE_INFINITY,
+    isGuarded: (breaker ?? healthcheck ?? concurrency) !== undefined,
+    idempotent,
+    hedge,
+    lastGood: boundKey(lastGood, (raw as { lastGood?: unknown }).lastGood),
+    isLastResort: run === undefined,
+    doubts: doubtsOf(checked.value, (method) => bound(method, raw), compensateRetries),
+    tolerance: { failures: breaker?.failures ?? Number.POSITIVE_INFINITY },
   };
 }
 
-const DEFAULT_BACKOFF = { initialDelay: 100, maxDelay: 5_000, factor: 2, jitter: 'full' } as const;
+export const DEFAULT_BACKOFF = { initialDelay: 100, maxDelay: 5_000, factor: 2, jitter: 'full' } as const;
 
 function readBackoff(raw: unknown, path: string, faults: Issue[]): Wait {
   if (typeof raw === 'function') return raw as Exclude<Backoff, number | BackoffOptions>;
@@ -261,6 +328,10 @@ function infoOf(given: Infer<ReturnType<typeof definitionShape>>, providers: rea
 
 function placesOf(places: string | readonly string[] | undefined): ReadonlySet<string> | undefined {
   return places === undefined ? undefined : new Set(typeof places === 'string' ? [places] : places);
+}
+
+function boundKey(remembering: Remembering | undefined, owner: unknown): Remembering | undefined {
+  return remembering && { ...remembering, key: bound(remembering.key, owner) };
 }
 
 /** Functions keep the object they were written on as their `this`. */

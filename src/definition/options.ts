@@ -25,6 +25,7 @@ import {
   unknownName,
   unreadable,
 } from './check.ts';
+import { breaker, doubtFaults, doubtFields } from './safety.ts';
 
 function isSignal(value: unknown): boolean {
   const signal = value as AbortSignal | null | undefined;
@@ -141,6 +142,8 @@ const wrapShape = once(() => {
     deadline: perCall('milliseconds', isDuration),
     timeout: maybe(orNull(duration())),
     handle: maybe(method()),
+    breaker: maybe(breaker()),
+    ...doubtFields(),
   });
 });
 
@@ -149,7 +152,7 @@ export type WrapSettings = {
 };
 
 export function readWrapOptions(raw: unknown): WrapSettings {
-  return accepted(check(wrapShape(), raw === undefined ? {} : raw), {});
+  return undoubtful(accepted(check(wrapShape(), raw === undefined ? {} : raw), {}));
 }
 
 const callShape = once(() =>
@@ -164,6 +167,8 @@ const callShape = once(() =>
     deadline: maybe(duration()),
     timeout: maybe(orNull(duration())),
     handle: maybe(method()),
+    breaker: maybe(breaker()),
+    ...doubtFields(),
   }),
 );
 
@@ -172,5 +177,12 @@ export type CallSettings = {
 };
 
 export function readCallOptions(raw: unknown): CallSettings {
-  return accepted(check(callShape(), raw === undefined ? {} : raw), {});
+  return undoubtful(accepted(check(callShape(), raw === undefined ? {} : raw), {}));
+}
+
+/** Options whose parts fit together. @throws InvalidRequestError */
+function undoubtful<T extends Parameters<typeof doubtFaults>[0]>(options: T): T {
+  const issues = doubtFaults(options, '');
+  if (issues.length > 0) throw new InvalidRequestError(issues);
+  return options;
 }

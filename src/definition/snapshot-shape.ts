@@ -14,9 +14,14 @@ import {
   unreadable,
 } from './check.ts';
 import { frozenCopy, isJson } from './json.ts';
+import { breaker } from './safety.ts';
 
 const wait = once(() =>
   a<number>('milliseconds of 0 or more', (value) => Number.isFinite(value) && (value as number) >= 0),
+);
+
+const healthShape = once(() =>
+  fields({ provider: text(), snapshot: record(), waited: maybe(orNull(wait())), breaker: maybe(breaker()) }),
 );
 
 const entryShape = once(() =>
@@ -32,6 +37,8 @@ const entryShape = once(() =>
     updates: maybe(record()),
     waited: maybe(orNull(wait())),
     age: maybe(wait()),
+    health: maybe(array(healthShape(), 'a list of providers')),
+    primary: maybe(healthShape()),
   }),
 );
 

@@ -7,16 +7,23 @@ import type { Flight, Interruption, Waiter } from './flight.ts';
 export type Outcome =
   | { readonly kind: 'succeeded'; readonly output: unknown }
   /** `by`: who failed. `work` threw; `output` is not acceptable; a `predicate` is at fault, which no retry would mend. */
-  | { readonly kind: 'failed'; readonly error: unknown; readonly by: 'work' | 'output' | 'predicate' }
+  | {
+      readonly kind: 'failed';
+      readonly error: unknown;
+      readonly by: 'work' | 'output' | 'predicate';
+      /** The work was done, and its output refused. */
+      readonly isDone: boolean;
+    }
   | { readonly kind: 'timed-out'; readonly error: unknown }
   | { readonly kind: 'aborted'; readonly error: unknown };
 
 export const succeeded = (output: unknown): Outcome => ({ kind: 'succeeded', output });
 export type Failure = Exclude<Outcome, { readonly kind: 'succeeded' }>;
-export const failed = (error: unknown, by: 'work' | 'output' | 'predicate' = 'work'): Failure => ({
+export const failed = (error: unknown, by: 'work' | 'output' | 'predicate' = 'work', isDone = false): Failure => ({
   kind: 'failed',
   error,
   by,
+  isDone,
 });
 
 /**
@@ -26,6 +33,8 @@ export const failed = (error: unknown, by: 'work' | 'output' | 'predicate' = 'wo
 export abstract class Attempt implements Waiter {
   /** How it has ended, if it has: before it began, even, where its flight is over. */
   outcome: Outcome | undefined = undefined;
+  /** Its work has been asked for. */
+  isBegun = false;
   readonly flight: Flight;
   #resume: (() => void) | undefined = undefined;
   #timer: unknown = undefined;
@@ -50,6 +59,9 @@ export abstract class Attempt implements Waiter {
   /** Whether an output will do. */
   protected abstract judge(output: unknown): Outcome | PromiseLike<Outcome>;
 
+  /** Its work was done, in time or late, acceptably or not. */
+  protected abstract land(output: unknown): void;
+
   /** It settled after it was given up on. */
   protected abstract late(outcome: 'fulfilled' | 'rejected', error: unknown): void;
 
@@ -58,15 +70,20 @@ export abstract class Attempt implements Waiter {
 
   /** From now on it ends with its flight, if that ends first. */
   watch(): void {
+    const { interruption } = this.flight;
     this.flight.waiter = this;
+    if (interruption) this.wake(interruption);
   }
 
   /** Does the work; `start` is now. It ends at once where nothing has to be waited for. */
   begin(timeout: number | null, start: number): void {
+    this.isBegun = true;
     try {
       const result = this.work();
       if (isThenable(result)) this.#pend(result, (output) => this.#weigh(output), timeout, start);
-      else if (!this.outcome) {
+      else if (this.outcome) this.land(result);
+      else {
+        this.land(result);
         const verdict = this.judge(result);
         if (isThenable(verdict)) this.#pend(verdict, (judged) => this.#take(judged), timeout, start);
         else this.end(verdict);
@@ -87,8 +104,13 @@ export abstract class Attempt implements Waiter {
     this.#giveUp({ kind: kind === 'deadline' ? 'timed-out' : 'aborted', error });
   }
 
+  /** Another has answered first. */
+  lose(): void {
+    this.#giveUp({ kind: 'aborted', error: new DOMException('Another provider answered first', 'AbortError') });
+  }
+
   /** Resumes whoever waits for its end, which is still to come. */
-  onEnd(resume: () => void): void {
+  onEnd(resume: (() => void) | undefined): void {
     this.#resume = resume;
   }
 
@@ -114,6 +136,7 @@ export abstract class Attempt implements Waiter {
   }
 
   #weigh(output: unknown): void {
+    this.land(output);
     if (this.outcome) {
       this.late('fulfilled', undefined);
       return;

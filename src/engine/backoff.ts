@@ -1,4 +1,8 @@
+import { isDuration, LONGEST } from '../definition/check.ts';
+import type { Wait } from '../definition/definition.ts';
+import { conceal, show } from '../quote.ts';
 import type { BackoffOptions } from '../types.ts';
+import { type Answer, ask, fault } from './predicate.ts';
 
 /**
  * Milliseconds to wait after the attempt of this number (1-based) failed, `previous` being the wait before that attempt.
@@ -22,4 +26,22 @@ export function backoffDelay(
   // A factor's power may be infinite; no delay times that is still no delay.
   const ceiling = initialDelay === 0 ? 0 : Math.min(maxDelay, initialDelay * factor ** (attempt - 1));
   return jitter === 'full' ? random() * ceiling : ceiling;
+}
+
+/** The wait that a backoff of either kind asks for; none, and why, where its answer is no duration. */
+export function waitAfter(
+  backoff: Wait,
+  attempt: number,
+  error: unknown,
+  previous: number,
+  random: () => number,
+  token: string | undefined,
+): { readonly delay?: number; readonly fault?: Answer['fault'] } {
+  const answer = ask('backoff', () =>
+    typeof backoff === 'function' ? backoff(attempt, error) : backoffDelay(backoff, attempt, previous, random),
+  );
+  if (answer.fault) return { fault: answer.fault };
+  const { says } = answer;
+  if (isDuration(says)) return { delay: says };
+  return { fault: fault('backoff', conceal(`milliseconds from 0 to ${LONGEST}, got ${show(says)}`, token)).fault };
 }

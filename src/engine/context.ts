@@ -1,5 +1,12 @@
 import type { AttemptRecord, BaseConfig, Context, Session } from '../types.ts';
-import type { ProviderAttempt } from './provider-attempt.ts';
+import type { Flight } from './flight.ts';
+
+/** What a context is the view of. */
+export interface Making {
+  readonly flight: Flight;
+  readonly signal: AbortSignal;
+  readonly previous: readonly AttemptRecord[];
+}
 
 /** What a provider knows of the attempt it is making. */
 export class AttemptContext implements Context {
@@ -17,10 +24,10 @@ export class AttemptContext implements Context {
   readonly config: BaseConfig;
   readonly session: Session | undefined;
   /** Private: users hold these objects. */
-  readonly #attempt: ProviderAttempt;
+  readonly #attempt: Making;
 
   constructor(
-    attempt: ProviderAttempt,
+    attempt: Making,
     address: { readonly env: string; readonly product: string; readonly tag: string },
     provider: string,
     number: number,

@@ -27,11 +27,13 @@ export class Flight implements Call, Where {
   met: readonly unknown[] | undefined = undefined;
   interruption: Interruption | undefined = undefined;
   waiter: Waiter | undefined = undefined;
+  /** A second one, told after the first. */
+  bystander: Waiter | undefined = undefined;
   /** By the clock; no attempt starts at it or after. */
   deadlineAt = Number.POSITIVE_INFINITY;
   #deadline = Number.POSITIVE_INFINITY;
   #id: string | undefined;
-  #slot: number;
+  #slot: number | undefined;
   #timer: unknown;
   #signal: AbortSignal | undefined;
   #onAbort: (() => void) | undefined;
@@ -106,6 +108,7 @@ export class Flight implements Call, Where {
     if (this.interruption) return;
     this.interruption = interruption;
     this.waiter?.wake(interruption);
+    this.bystander?.wake(interruption);
   }
 
   close(): void {
@@ -140,10 +143,10 @@ export class Flight implements Call, Where {
   }
 
   end(): void {
-    if (this.#slot < 0) return;
+    if (this.#slot === undefined) return;
     this.#disarm();
     this.flights.leave(this.#slot);
-    this.#slot = -1;
+    this.#slot = undefined;
     if (this.#signal && this.#onAbort) this.#signal.removeEventListener('abort', this.#onAbort);
     this.#signal = undefined;
   }

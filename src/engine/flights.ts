@@ -6,6 +6,8 @@ export interface Call {
   close(): void;
 }
 
+const NOWHERE = -1;
+
 /** The calls in flight of one engine, and what is the same for all of them: ids, the clock, and the end of it all. */
 export class Flights {
   readonly clock: Clock;
@@ -14,6 +16,7 @@ export class Flights {
   readonly #slots: (Call | number)[] = [];
   #free = 0;
   #inFlight = 0;
+  #isCut = false;
   #count = 0;
   #closing: { readonly resolve: () => void; timer: unknown } | undefined;
   #closed: Promise<void> | undefined;
@@ -33,6 +36,8 @@ export class Flights {
 
   /** The slot that the call is in until it leaves. */
   enter(call: Call): number {
+    // Once all has been cut short nobody waits any more: what comes then is on its own.
+    if (this.#isCut) return NOWHERE;
     const slot = this.#free;
     const next = slot === this.#slots.length ? slot + 1 : (this.#slots[slot] as number);
     this.#free = next;
@@ -42,6 +47,7 @@ export class Flights {
   }
 
   leave(slot: number): void {
+    if (slot === NOWHERE) return;
     this.#slots[slot] = this.#free;
     this.#free = slot;
     this.#inFlight--;
@@ -65,6 +71,7 @@ export class Flights {
   }
 
   #interruptAll(): void {
+    this.#isCut = true;
     // A copy: what one is told may well end another.
     for (const call of this.#slots.filter((slot) => typeof slot === 'object')) call.close();
   }

@@ -14,7 +14,9 @@ export function judge(
 ): Outcome | PromiseLike<Outcome> {
   if (!schema) return accepted(provider, output);
   const conclude = (checked: Checked<unknown>) =>
-    checked.issues ? failed(unacceptable(provider.name, checked, token), 'output') : accepted(provider, checked.value);
+    checked.issues
+      ? failed(unacceptable(provider.name, checked, token), 'output', true)
+      : accepted(provider, checked.value);
   const checked = validate(schema, output);
   return isThenable(checked) ? checked.then(conclude) : conclude(checked);
 }
@@ -22,9 +24,9 @@ export function judge(
 function accepted({ name, accept }: ProviderDefinition, output: unknown): Outcome {
   if (!accept) return succeeded(output);
   const answer = ask('accept', accept, output);
-  if (answer.fault) return failed(answer.fault.error, 'predicate');
+  if (answer.fault) return failed(answer.fault.error, 'predicate', true);
   if (answer.says) return succeeded(output);
-  return failed(new TypeError(`${show(name)} gave an output that accept refused`), 'output');
+  return failed(new TypeError(`${show(name)} gave an output that accept refused`), 'output', true);
 }
 
 /** An output its schema refused. */

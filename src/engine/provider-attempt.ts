@@ -1,18 +1,22 @@
-import type { Configuration } from '../definition/config.ts';
-import type { ProviderDefinition } from '../definition/definition.ts';
+import type { Configuration, PlannedProvider } from '../definition/config.ts';
 import type { Request } from '../definition/request.ts';
-import type { Events } from '../events.ts';
+import type { Kept } from '../memory/answers.ts';
+import type { Leave } from '../memory/health.ts';
 import type { Home } from '../memory/machine.ts';
 import { show } from '../quote.ts';
 import type { AttemptRecord, Session } from '../types.ts';
-import { Attempt, type Outcome } from './attempt.ts';
+import { Attempt, type Outcome, succeeded } from './attempt.ts';
+import { compensate } from './compensation.ts';
 import { AttemptContext } from './context.ts';
+import { Effect } from './effect.ts';
 import type { Flight } from './flight.ts';
 import { judge } from './judge.ts';
+import type { Tools } from './tools.ts';
+import { Verification } from './verification.ts';
 
 /** What all attempts of a trigger have in common. */
 export interface Attempted {
-  readonly tools: { readonly events: Events };
+  readonly tools: Tools;
   readonly flight: Flight;
   readonly request: Request;
   readonly home: Home;
@@ -26,39 +30,68 @@ export interface Attempted {
 /** An attempt on a provider of the fallback. */
 export class ProviderAttempt extends Attempt {
   readonly context: AttemptContext;
+  /** Where what it may have done to the world matters. */
+  readonly effect: Effect | undefined;
+  readonly planned: PlannedProvider;
+  /** Given back when it is over. */
+  leave: Leave | undefined = undefined;
+  /** When it began. */
+  start = 0;
+  /** The question whether it has worked, where that is in doubt. */
+  verification: Verification | undefined = undefined;
+  /** Its fate is known: it is the answer, or never will be. */
+  isOver = false;
+  /** Its own, or that of its verification, where it is the answer. */
+  output: unknown = undefined;
+  /** The last good answer, where that is to be given once more. */
+  kept: Kept | undefined = undefined;
   readonly #trigger: Attempted;
-  readonly #provider: ProviderDefinition;
+
   readonly #before: number;
 
-  constructor(trigger: Attempted, provider: ProviderDefinition, number: number) {
+  constructor(trigger: Attempted, planned: PlannedProvider, number: number) {
     super(trigger.flight);
     this.#trigger = trigger;
-    this.#provider = provider;
+    this.planned = planned;
     this.#before = trigger.attempts.length;
-    this.context = new AttemptContext(
-      this,
-      trigger.request,
-      provider.name,
-      number,
-      trigger.config.values,
-      trigger.session,
-    );
+    this.context = this.#contextOf(this, number);
+    this.effect = planned.provider.doubts?.compensate && new Effect((output) => this.#undo(output));
   }
 
   get previous(): readonly AttemptRecord[] {
     return this.#trigger.attempts.slice(0, this.#before);
   }
 
+  /** What is under way of it. */
+  get asked(): Attempt {
+    return this.verification ?? this;
+  }
+
+  /** Makes the question whether it has done its work, which it has not told. */
+  verify(): Verification {
+    const { flight, input } = this.#trigger;
+    const { name, doubts } = this.planned.provider;
+    const ask = (attempt: Attempt) => doubts?.verify?.(input, this.#viewOf(attempt));
+    this.verification = new Verification(flight, name, ask, (output) => this.judge(output));
+    return this.verification;
+  }
+
   protected override get who(): string {
-    return show(this.#provider.name);
+    return show(this.planned.provider.name);
   }
 
   protected override work(): unknown {
-    return this.#provider.work(this.#trigger.input, this.context);
+    return this.kept ? this.kept.output : this.planned.provider.work(this.#trigger.input, this.context);
   }
 
   protected override judge(output: unknown): Outcome | PromiseLike<Outcome> {
-    return judge(this.#provider, this.#trigger.home.definition.output, output, this.flight.token);
+    // What was good once is not judged again: a schema may have made it what it is.
+    if (this.kept) return succeeded(output);
+    return judge(this.planned.provider, this.#trigger.home.definition.output, output, this.flight.token);
+  }
+
+  protected override land(output: unknown): void {
+    this.effect?.land(output);
   }
 
   protected override late(outcome: 'fulfilled' | 'rejected', error: unknown): void {
@@ -66,5 +99,45 @@ export class ProviderAttempt extends Attempt {
     if (!events.wants('late')) return;
     const { provider, attempt } = this.context;
     events.emit('late', this.flight, { provider, attempt, outcome, ...(outcome === 'rejected' && { error }) });
+  }
+
+  #undo(output: unknown): void {
+    const { tools, flight, input } = this.#trigger;
+    const { provider, timeout } = this.planned;
+    const { name, doubts, backoff } = provider;
+    if (!doubts) return;
+    compensate({
+      ...tools,
+      of: flight,
+      provider: name,
+      attempt: this.context.attempt,
+      input,
+      output,
+      retries: doubts.compensateRetries,
+      backoff,
+      timeout,
+      work: (undo) => doubts.compensate?.(output, input, this.#viewOf(undo)),
+    });
+  }
+
+  /** The same context, with another's signal and time. */
+  #viewOf(attempt: Attempt): AttemptContext {
+    const { previous } = this;
+    const { flight } = attempt;
+    return this.#contextOf(
+      {
+        flight,
+        previous,
+        get signal() {
+          return attempt.signal;
+        },
+      },
+      this.context.attempt,
+    );
+  }
+
+  #contextOf(making: ConstructorParameters<typeof AttemptContext>[0], number: number): AttemptContext {
+    const { request, config, session } = this.#trigger;
+    return new AttemptContext(making, request, this.planned.provider.name, number, config.values, session);
   }
 }

@@ -1,10 +1,10 @@
 import type { Checked } from '../definition/check.ts';
-import { readUpdate } from '../definition/config.ts';
+import { parted, readUpdate } from '../definition/config.ts';
 import { readReset, readRunOptions } from '../definition/options.ts';
 import { type Defaults, type Request, readRequest } from '../definition/request.ts';
 import { isThenable } from '../definition/standard.ts';
 import { EngineClosedError, InvalidConfigError, type Where } from '../errors.ts';
-import { reset, update } from '../memory/changes.ts';
+import { reset, setHealth, update } from '../memory/changes.ts';
 import type { Home } from '../memory/machine.ts';
 import type { Registry } from '../memory/registry.ts';
 import { openSession } from '../session.ts';
@@ -12,7 +12,8 @@ import type { ResetResult, TriggerResult, UpdateResult } from '../types.ts';
 import { Flight } from './flight.ts';
 import type { Flights } from './flights.ts';
 import { rejected } from './rejected.ts';
-import { type Tools, Trigger } from './trigger.ts';
+import type { Tools } from './tools.ts';
+import { Trigger } from './trigger.ts';
 
 type Result = TriggerResult | UpdateResult | ResetResult;
 
@@ -72,8 +73,15 @@ function applyUpdate(
   home: Home,
   now: number,
 ): UpdateResult {
-  const change = accepted(readUpdate(home.definition, request.input), flight);
-  const machine = accepted(update(memory, request, home, change, now, flight), flight);
+  const change = parted(accepted(readUpdate(home.definition, request.input), flight));
+  const [first] = change.byHand;
+  if (first && request.cache !== undefined) {
+    const path = `providers.${first[0]}.health`;
+    const message = "expected no cache beside it, which a provider's health does not depend on";
+    throw new InvalidConfigError([{ path, message }], flight);
+  }
+  const machine = accepted(update(memory, request, home, change.updates, now, flight), flight);
+  setHealth(memory, request, home, change.byHand, now, flight);
   const state = machine?.place.state ?? 'idle';
   const revision = machine?.revision ?? memory.unit(request)?.revisions ?? 0;
   const config = memory.configuration(request, home).values;
@@ -83,7 +91,7 @@ function applyUpdate(
 
 function applyReset({ memory, events }: Engine, flight: Flight, request: Request, now: number): ResetResult {
   const { config = false, keys = false } = readReset(request.input, flight);
-  reset(memory, request, { config, keys }, now);
+  reset(memory, request, { config, keys }, now, flight);
   if (events.wants('reset')) events.emit('reset', flight, { config, keys });
   return { action: 'reset', state: 'idle' };
 }

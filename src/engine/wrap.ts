@@ -6,45 +6,21 @@ import {
   readWrapOptions,
   type WrapSettings,
 } from '../definition/options.ts';
-import { placed, type Request, readRequest, withInput } from '../definition/request.ts';
+import { placed } from '../definition/request.ts';
+import { type Breaker, doubtsOf } from '../definition/safety.ts';
 import { isThenable } from '../definition/standard.ts';
-import { EngineClosedError, InvalidInputError, InvalidRequestError, type Where } from '../errors.ts';
-import type { Home } from '../memory/machine.ts';
-import { quote, show } from '../quote.ts';
+import { EngineClosedError, InvalidRequestError } from '../errors.ts';
+import type { Health } from '../memory/health.ts';
+import { show } from '../quote.ts';
 import type { RunOptions } from '../types.ts';
-import { Attempt, type Failure, failed, follow, isPlainPromise, type Outcome, succeeded } from './attempt.ts';
+import { failed, follow, isPlainPromise, type Outcome } from './attempt.ts';
 import { Flight, type Interruption } from './flight.ts';
 import type { Call, Flights } from './flights.ts';
-import { type Answer, ask } from './predicate.ts';
-import { rejected, rejectLater } from './rejected.ts';
-import { type Engine, refuseIfClosed, whereOf } from './run.ts';
-import { Trigger } from './trigger.ts';
-
-type Args = readonly unknown[];
-
-/** A risky call, its primary, and how to trigger its fallback: all that is the same from call to call. */
-interface Risk {
-  readonly tag: string;
-  readonly timeout: number | null;
-  readonly handle: AnyFunction | undefined;
-  work(context: PrimaryContext, self: unknown, args: Args): unknown;
-  limits(args: Args): unknown;
-  place(args: Args): {
-    readonly env: unknown;
-    readonly product: unknown;
-    readonly cache: unknown;
-    readonly session: unknown;
-  };
-  input(error: unknown, args: Args): unknown;
-  /** Where its fallback is, if that is the same for every call. */
-  readonly standing: Addressed | undefined;
-}
-
-/** A trigger's request, its input still to come, and the fallback that it asks for. */
-interface Addressed {
-  readonly request: Request;
-  readonly home: Home;
-}
+import { PrimaryAttempt, PrimaryContext } from './primary.ts';
+import { rejected } from './rejected.ts';
+import { fallBack, type Guard, giveUp, rememberPrimary, rescue } from './rescue.ts';
+import { type Addressed, type Args, addressed, made, type Protected, type Risk, standing } from './risk.ts';
+import { type Engine, refuseIfClosed } from './run.ts';
 
 /** The primary with its fallback behind it. @throws InvalidRequestError, UnknownFallbackError, EngineClosedError */
 export function wrap(
@@ -61,10 +37,12 @@ export function wrap(
     work: (_, self, args) => Reflect.apply(work, self, args),
     input: (error, args) => (input ? input(error, ...args) : args[0]),
   });
-  const { timeout, signal, deadline, id } = options;
-  const isPlain = (timeout ?? signal ?? deadline ?? id) === undefined;
+  const { timeout, signal, deadline, id, breaker } = options;
+  const isPlain = (timeout ?? signal ?? deadline ?? id ?? breaker ?? risk.doubts) === undefined;
   return isPlain
     ? function (...args) {
+        // A fallback defined later may remember what primaries answer.
+        if (engine.registry.isRemembering) return protect(engine, risk, this, args);
         return protectPlainly(engine, risk, work, this, args);
       }
     : function (...args) {
@@ -79,7 +57,10 @@ export async function call(engine: Engine, tag: unknown, primary: unknown, rawOp
   const { input } = options;
   const work = functionOf(primary);
   const asGiven = (option: unknown) => option;
-  const risk = riskOf(engine, tag, options, asGiven, { work: (context) => work(context), input: () => input });
+  const risk = riskOf(engine, tag, options, asGiven, {
+    work: (attempt) => work(new PrimaryContext(attempt)),
+    input: () => input,
+  });
   return protect(engine, risk, undefined, []);
 }
 
@@ -90,6 +71,11 @@ function riskOf(
   {
     timeout = null,
     handle,
+    breaker,
+    inDoubt,
+    inDoubtWhen,
+    verify,
+    compensate,
     env,
     product,
     cache,
@@ -107,6 +93,8 @@ function riskOf(
     tag: known,
     timeout,
     handle,
+    breaker,
+    doubts: doubtsOf({ inDoubt, inDoubtWhen, verify, compensate }, (method) => method),
     standing: standing(engine, { env, product, fallback_tag: known, action: 'trigger', cache, session }),
     limits: (args) => ({ signal: pick(signal, args), deadline: pick(deadline, args), id: pick(id, args) }),
     place: (args) => ({
@@ -116,17 +104,6 @@ function riskOf(
       session: pick(session, args),
     }),
   };
-}
-
-/** A place with nothing in it that depends on the call, read once. One that is wrong is told of when it is needed. */
-function standing({ registry, defaults }: Engine, asked: Record<string, unknown>): Addressed | undefined {
-  if (Object.values(asked).some(isFunction)) return undefined;
-  try {
-    const request = readRequest(asked, defaults);
-    return { request, home: registry.find(request) };
-  } catch {
-    return undefined;
-  }
 }
 
 /** A primary that nothing but `close()` can end early: all that has to be paid for while all is well. */
@@ -175,7 +152,7 @@ function protectPlainly(engine: Engine, risk: Risk, work: AnyFunction, self: unk
     // The flight begins before the call ends: to close(), they are one.
     const flight = new Flight(flights, undefined);
     call.end();
-    fallBack({ engine, flight, risk, args, resolve, reject }, failed(error));
+    rescue({ engine, flight, risk, args, resolve, reject }, failed(error), {});
   };
   try {
     const result = Reflect.apply(work, self, args);
@@ -204,16 +181,6 @@ function protect(engine: Engine, risk: Risk, self: unknown, args: Args): Promise
   }
 }
 
-/** A call of a risk that is under way, and whom to tell how it ends. */
-interface Protected {
-  readonly engine: Engine;
-  readonly flight: Flight;
-  readonly risk: Risk;
-  readonly args: Args;
-  resolve(output: unknown): void;
-  reject(error: unknown): void;
-}
-
 function primaryFirst(call: Protected, { deadline, signal }: RunOptions, self: unknown): void {
   const { engine, flight, risk, resolve } = call;
   const start = engine.clock.now();
@@ -224,123 +191,50 @@ function primaryFirst(call: Protected, { deadline, signal }: RunOptions, self: u
     giveUp(call, flight.refusal(flight.interruption as Interruption));
     return;
   }
-  const primary = new PrimaryAttempt(call, self);
-  primary.watch();
+  const guard = risk.breaker && guarded(call, risk.breaker, start);
+  if (guard === 'over') return;
+  const attempt = new PrimaryAttempt(call, self);
+  attempt.watch();
   const conclude = () => {
-    const outcome = primary.outcome as Outcome;
+    const outcome = attempt.outcome as Outcome;
     if (outcome.kind === 'succeeded') {
+      guard?.('SUCCEEDED');
+      attempt.effect?.use();
+      if (engine.registry.isRemembering) rememberPrimary(call, outcome.output);
       flight.end();
       resolve(outcome.output);
-    } else fallBack(call, outcome);
+    } else rescue(call, outcome, { guard, attempt });
   };
-  primary.begin(risk.timeout, start);
-  if (primary.outcome) conclude();
-  else primary.onEnd(conclude);
+  if (!attempt.outcome) attempt.begin(risk.timeout, start);
+  if (attempt.outcome) conclude();
+  else attempt.onEnd(conclude);
 }
 
-function giveUp({ flight, reject }: Protected, error: unknown): void {
-  flight.end();
-  rejectLater(reject, error);
-}
-
-/** The risky call itself: any answer of it will do, and what it does after it was given up on is its own affair. */
-class PrimaryAttempt extends Attempt {
-  readonly #risk: Risk;
-  readonly #self: unknown;
-  readonly #args: Args;
-
-  constructor({ flight, risk, args }: Protected, self: unknown) {
-    super(flight);
-    this.#risk = risk;
-    this.#self = self;
-    this.#args = args;
-  }
-
-  protected override get who(): string {
-    return show('primary');
-  }
-
-  protected override work(): unknown {
-    return this.#risk.work(new PrimaryContext(this), this.#self, this.#args);
-  }
-
-  protected override judge(output: unknown): Outcome {
-    return succeeded(output);
-  }
-
-  protected override late(): void {}
-}
-
-/** What the primary of `call` is given. */
-class PrimaryContext {
-  readonly #attempt: Attempt;
-
-  constructor(attempt: Attempt) {
-    this.#attempt = attempt;
-  }
-
-  get id(): string {
-    return this.#attempt.flight.id;
-  }
-
-  get signal(): AbortSignal {
-    return this.#attempt.signal;
-  }
-}
-
-/** Triggers the fallback, which ends the flight. */
-function fallBack(call: Protected, { kind, error }: Failure): void {
-  const { engine, flight, risk, args, resolve, reject } = call;
+/** Asks the primary's health whether it may be called. If not, the fallback has been triggered. */
+function guarded(call: Protected, breaker: Breaker, start: number): Guard | 'over' | undefined {
+  const { flight } = call;
+  const { memory, clock } = call.engine;
+  let place: Addressed;
+  let health: Health;
   try {
-    // The caller's abort never falls back, and after close() there is nothing to fall back to.
-    if (kind === 'aborted') throw flight.refusal(flight.interruption as Interruption);
-    flight.primary = { error };
-    flight.tag = risk.tag;
-    const { request, home } = risk.standing ?? addressed(engine, flight, risk, args);
-    flight.locate(whereOf(request));
-    const handle = risk.handle ?? home.definition.handle;
-    const answer: Answer = kind === 'failed' && handle ? ask('handle', handle, error) : { says: true };
-    if (!answer.fault && !answer.says) throw error;
-    if (answer.fault) flight.met = [answer.fault.error];
-    const asked = withInput(request, inputOf(flight, risk, args, error), flight);
-    new Trigger(engine, flight, asked, home, engine.clock.now()).settle(({ output }) => resolve(output), reject);
-  } catch (thrown) {
-    giveUp(call, thrown);
+    place = addressed(call);
+    health = memory.healths.primary(memory.settled(place.request, place.home, flight), breaker, start);
+  } catch {
+    // Where nothing can be known of it, it is called: should it fail, the fallback says why it has no place.
+    return undefined;
   }
-}
-
-/** Where this call's fallback is. */
-function addressed(engine: Engine, flight: Flight, risk: Risk, args: Args): Addressed {
-  const place = made(flight, () => risk.place(args));
-  const request = readRequest({ ...place, fallback_tag: risk.tag, action: 'trigger' }, engine.defaults, flight);
-  flight.locate(whereOf(request));
-  return { request, home: engine.registry.find(request, flight) };
-}
-
-/** What the functions among the options make of a call's arguments. */
-function made<T>(where: Where, make: () => T): T {
-  try {
-    return make();
-  } catch (thrown) {
-    const message = `expected functions that make options of the call's arguments, got one that threw ${quote(thrown)}`;
-    throw new InvalidRequestError([{ path: 'options', message }], where, [thrown]);
+  const leave = memory.healths.admit(health, Number.POSITIVE_INFINITY, start, flight);
+  if (typeof leave === 'string') {
+    fallBack(call, place, health.lastError?.error);
+    return 'over';
   }
-}
-
-function inputOf(flight: Flight, risk: Risk, args: Args, error: unknown): unknown {
-  let message: string;
-  const thrown: unknown[] = [];
-  try {
-    const input = risk.input(error, args);
-    if (!isThenable(input)) return input;
-    new Promise((resolve) => resolve(input)).catch(() => {});
-    message = 'got a promise';
-  } catch (fault) {
-    thrown.push(fault);
-    message = `got one that threw ${quote(fault)}`;
-  }
-  const issue = { path: 'input', message: `expected a function that makes the fallback's input at once, ${message}` };
-  throw new InvalidInputError([issue], flight, thrown);
+  let isTold = false;
+  return (verdict, error) => {
+    if (isTold) return;
+    isTold = true;
+    if (verdict === 'FAILED') health.lastError = { error, token: flight.token };
+    memory.healths.settle(leave, verdict, clock.now(), flight);
+  };
 }
 
 /** The tag, if there is such a fallback: better now than on the day the primary fails. */

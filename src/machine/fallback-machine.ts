@@ -90,3 +90,17 @@ export function fallbackMachine<C extends Limits>() {
 }
 
 export type FallbackMachine<C extends Limits> = ReturnType<typeof fallbackMachine<C>>;
+
+/** Where a machine stands: XState's value, flattened. */
+export type Phase = 'idle' | 'triggered' | 'cooling' | 'probing';
+
+export const FALLBACK_CHART = {
+  machine: fallbackMachine<Limits>,
+  phases: {
+    idle: { value: 'idle', state: 'idle' },
+    triggered: { value: 'triggered', state: 'triggered' },
+    cooling: { value: { exhausted: 'cooling' }, state: 'exhausted' },
+    probing: { value: { exhausted: 'probing' }, state: 'exhausted' },
+  },
+  initial: 'idle',
+} as const;

@@ -1,7 +1,15 @@
 import type { Checked } from '../definition/check.ts';
-import { amend, type Configuration, NO_UPDATES, sameConfiguration, type Updates } from '../definition/config.ts';
+import {
+  amend,
+  type ByHand,
+  type Configuration,
+  NO_UPDATES,
+  sameConfiguration,
+  type Updates,
+} from '../definition/config.ts';
 import type { Address } from '../definition/request.ts';
 import type { Where } from '../errors.ts';
+import type { Health } from './health.ts';
 import type { Home, Machine, Unit } from './machine.ts';
 import type { Machines } from './machines.ts';
 
@@ -44,7 +52,13 @@ export function update(
 }
 
 /** What `reset` forgets: the state; with `config` the updates; with `keys` the same of every key of the fallback. */
-export function reset(memory: Machines, address: Address, { config = false, keys = false }, now: number): void {
+export function reset(
+  memory: Machines,
+  address: Address,
+  { config = false, keys = false },
+  now: number,
+  where: Where = address,
+): void {
   const unit = memory.unit(address);
   if (!unit) return;
   memory.quietly(() => {
@@ -57,6 +71,31 @@ export function reset(memory: Machines, address: Address, { config = false, keys
     if (addressed) machines.add(addressed);
     for (const machine of machines) renew(memory, machine, config, now);
   });
+  if (address.cache === undefined) {
+    for (const health of healthsOf(unit)) memory.healths.move(health, { type: 'HEAL' }, now, where);
+  }
+}
+
+/** Makes providers healthy, or unhealthy until they are made healthy or reset. */
+export function setHealth(
+  memory: Machines,
+  address: Address,
+  home: Home,
+  byHand: ByHand,
+  now: number,
+  where: Where,
+): void {
+  const unit = memory.unit(address);
+  for (const [name, verdict] of byHand) {
+    const provider = home.definition.providers.find((one) => one.name === name);
+    if (!unit || !provider) continue;
+    const health = memory.healths.made(unit, provider);
+    memory.healths.move(health, { type: verdict === 'healthy' ? 'HEAL' : 'HOLD' }, now, where);
+  }
+}
+
+function healthsOf({ health, primary }: Unit): Health[] {
+  return [...(health?.values() ?? []), ...(primary ? [primary] : [])];
 }
 
 /** Forgets all that is not in flight; what is becomes as good as new, and its outcome will count for nothing. */
@@ -72,6 +111,7 @@ export function clear(memory: Machines): void {
       machine.revisions = machine.triggers = machine.recoveries = 0;
     }
     unit.revisions = 0;
+    for (const health of healthsOf(unit)) memory.healths.renew(health);
   }
   memory.dropClean();
 }

@@ -1,9 +1,13 @@
 import type { Configuration, Updates } from '../definition/config.ts';
 import type { Definition } from '../definition/definition.ts';
-import type { MachineEvent } from '../machine/fallback-machine.ts';
-import type { Place, Stepper } from '../machine/step.ts';
+import type { Phase, Place } from '../machine/step.ts';
 import type { Met } from '../quote.ts';
+import type { State } from '../types.ts';
+import type { Answers, Shared } from './answers.ts';
+import type { Health } from './health.ts';
 import type { KeyedMachines } from './keyed.ts';
+import type { RetryBudget } from './retry-budget.ts';
+import { Standing } from './standing.ts';
 
 /** One definition in one engine. */
 export interface Home {
@@ -12,6 +16,11 @@ export interface Home {
   readonly configuration: Configuration;
   /** Made at the first keyed use. */
   keyed: KeyedMachines<Machine> | undefined;
+  /** Made when first needed. */
+  lastGood: Answers | undefined;
+  reused: Answers | undefined;
+  /** The triggers under way whose answer others wait for, by the key of their answers. */
+  shared: Map<string, Promise<Shared>> | undefined;
   /** The unit asked for last: the next call is likely to ask for it too. */
   recent: Unit | undefined;
   /** The unit whose keys stand in the LRU as they are. */
@@ -35,6 +44,11 @@ export interface Unit {
   readonly scope: Scope;
   readonly prefix: string;
   readonly machine: Machine;
+  /** By provider; made when first needed. */
+  health: Map<string, Health> | undefined;
+  primary: Health | undefined;
+  /** By provider, where the definition bounds retries. */
+  budgets: Map<string, RetryBudget> | undefined;
   updates: Updates;
   configuration: Configuration;
   revisions: number;
@@ -57,13 +71,9 @@ export interface Own {
 }
 
 /** One remembered machine: its place in the statechart, and beside it what is unbounded or tells of time. */
-export class Machine {
-  place: Place<Configuration>;
-  generation = 0;
+export class Machine extends Standing<Configuration, Phase, State> {
   /** A restore begins another: what is in flight from before it is not counted. */
   life = 0;
-  /** When the exhaustion, or the probe under way, began; `-Infinity`: the next probe is due at once. */
-  since = 0;
   triggers = 0;
   recoveries = 0;
   /** Effective updates of its own; the unit counts its own apart. */
@@ -77,9 +87,9 @@ export class Machine {
   readonly key: string | undefined;
 
   constructor(unit: Unit, key: string | undefined, place: Place<Configuration>) {
+    super(place);
     this.unit = unit;
     this.key = key;
-    this.place = place;
   }
 
   get cache(): string | undefined {
@@ -90,24 +100,15 @@ export class Machine {
     return this.unit.revisions + this.revisions;
   }
 
-  /** Takes a step: the statechart decides, the time and the generation follow. */
-  move(stepper: Stepper<Configuration>, event: MachineEvent<Configuration>, now: number): void {
-    const step = stepper.step(this.place, event);
-    this.stand(step.to);
-    if (step.newGeneration) this.generation++;
-    if (step.wait !== 'on') this.since = step.wait === 'anew' ? now : Number.NEGATIVE_INFINITY;
-  }
-
   /** Stands at `place` from now on. */
-  stand(place: Place<Configuration>): void {
+  override stand(place: Place<Configuration>): void {
     this.unit.failing += Number(place.failures > 0) - Number(this.place.failures > 0);
-    this.place = place;
+    super.stand(place);
   }
 
   /** Whether `resetAfter` has elapsed since the exhaustion, or the probe under way, began. */
   isDue(now: number): boolean {
-    const { resetAfter } = this.place.config;
-    return resetAfter !== null && now - this.since >= resetAfter;
+    return this.hasWaited(this.place.config.resetAfter, now);
   }
 }
 

@@ -5,8 +5,11 @@ import type { Events } from '../events.ts';
 import type { MachineEvent } from '../machine/fallback-machine.ts';
 import { Stepper } from '../machine/step.ts';
 import type { Clock } from '../types.ts';
+import { Healths } from './healths.ts';
 import { type CacheOptions, KeyedMachines } from './keyed.ts';
 import { type Home, keyOf, Machine, prefixOf, retryAfter, type Scope, type Unit } from './machine.ts';
+import { Recall } from './recall.ts';
+import { RetryBudget } from './retry-budget.ts';
 
 export interface MemoryOptions {
   readonly cache: CacheOptions;
@@ -20,6 +23,8 @@ export interface MemoryOptions {
 /** All that an engine remembers: env → product → tag → a unit with its own machine, and its keyed ones in the LRU. */
 export class Machines {
   readonly stepper = new Stepper<Configuration>();
+  readonly healths: Healths;
+  readonly recall: Recall;
   readonly options: MemoryOptions;
   readonly #events: Events;
   readonly #scopes = new Map<string, Map<string, Scope>>();
@@ -32,6 +37,8 @@ export class Machines {
 
   constructor(events: Events, options: MemoryOptions) {
     this.#events = events;
+    this.healths = new Healths(events);
+    this.recall = new Recall(options.cache.max);
     this.options = options;
   }
 
@@ -78,6 +85,21 @@ export class Machines {
     this.catchUp(machine, unit.limitedAt);
     this.#tell();
     return machine;
+  }
+
+  /** The budget of a provider's retries. */
+  budget(unit: Unit, provider: string): RetryBudget {
+    unit.budgets ??= new Map();
+    const known = unit.budgets.get(provider);
+    if (known) return known;
+    const budget = new RetryBudget();
+    unit.budgets.set(provider, budget);
+    return budget;
+  }
+
+  /** The unit at an address, made if need be. @throws InvalidRequestError where there is no room for it */
+  settled(address: Address, home: Home, where: Where): Unit {
+    return this.#unit(address, home, where);
   }
 
   /** `age`: milliseconds that it has been out of use already. */
@@ -153,7 +175,8 @@ export class Machines {
 
   /** Forgets each env and product with which nothing would be lost. */
   dropClean(): void {
-    for (const scope of this.#allScopes()) if (isClean(scope)) this.#drop(scope);
+    const now = this.options.clock.now();
+    for (const scope of this.#allScopes()) if (isClean(scope, now)) this.#drop(scope);
   }
 
   /** Whether one more key of a definition may have updates of its own. */
@@ -231,7 +254,17 @@ export class Machines {
   #newUnit({ env, product, tag }: Address, home: Home, where: Where): Unit {
     const scope = this.#scopes.get(env)?.get(product) ?? this.#scope(env, product, where);
     const { configuration } = home;
-    const counts = { revisions: 0, limitedAt: 0, held: 0, failing: 0, amended: 0, keys: 0 };
+    const counts = {
+      health: undefined,
+      primary: undefined,
+      budgets: undefined,
+      revisions: 0,
+      limitedAt: 0,
+      held: 0,
+      failing: 0,
+      amended: 0,
+      keys: 0,
+    };
     const prefix = prefixOf(++this.#unitCount);
     const unit = { home, scope, env, product, prefix, updates: NO_UPDATES, configuration, ...counts } as Unit;
     (unit as { machine: Machine }).machine = new Machine(unit, undefined, this.stepper.fresh(configuration));
@@ -251,8 +284,9 @@ export class Machines {
 
   #makeRoom(where: Where): void {
     this.forgetExpired();
+    const now = this.options.clock.now();
     const [oldest] = this.#allScopes()
-      .filter(isClean)
+      .filter((scope) => isClean(scope, now))
       .sort((one, other) => one.used - other.used);
     if (!oldest) {
       const message = `expected at most ${this.options.maxScopes} env and product pairs (maxScopes), got one more, and none is idle`;
@@ -283,9 +317,13 @@ export class Machines {
 }
 
 /** Whether nothing would be lost with this env and product: no failures, no updates, nothing in flight. */
-function isClean({ units }: Scope): boolean {
+function isClean({ units }: Scope, now: number): boolean {
   return [...units.values()].every(
-    ({ held, failing, amended, updates }) => held + failing + amended === 0 && Object.keys(updates).length === 0,
+    ({ held, failing, amended, updates, health, primary, budgets }) =>
+      held + failing + amended === 0 &&
+      Object.keys(updates).length === 0 &&
+      [...(health?.values() ?? []), primary].every((one) => one?.isAsNew ?? true) &&
+      [...(budgets?.values() ?? [])].every((budget) => budget.isAsNew(now)),
   );
 }
 

@@ -17,6 +17,7 @@ interface Place {
 export class Registry {
   readonly #homes = new Map<string, Home[]>();
   readonly #timeout: number | null;
+  #isRemembering = false;
 
   constructor(timeout: number | null) {
     this.#timeout = timeout;
@@ -37,9 +38,13 @@ export class Registry {
       definition,
       configuration: configuration.value,
       keyed: undefined,
+      lastGood: undefined,
+      reused: undefined,
+      shared: undefined,
       recent: undefined,
       bare: undefined,
     };
+    this.#isRemembering ||= definition.remembers;
     this.#homes.set(definition.tag, [...homes, home]);
   }
 
@@ -60,6 +65,11 @@ export class Registry {
     const homes = this.#homes.get(tag);
     if (homes) for (const home of homes) if (isIn(home.definition, env, product)) return home;
     return undefined;
+  }
+
+  /** Whether any fallback gives last good answers. */
+  get isRemembering(): boolean {
+    return this.#isRemembering;
   }
 
   has(tag: string): boolean {

@@ -1,13 +1,16 @@
 import type { Checked } from '../definition/check.ts';
 import { type Amended, amend, NO_UPDATES, readUpdate, type Updates } from '../definition/config.ts';
+import type { ProviderDefinition } from '../definition/definition.ts';
 import type { Address } from '../definition/request.ts';
 import { readSnapshot, type SnapshotEntry } from '../definition/snapshot-shape.ts';
 import { InvalidSnapshotError } from '../errors.ts';
-import { persist, revive } from '../machine/persist.ts';
+import { persist, persistHealth, revive, reviveHealth } from '../machine/persist.ts';
 import type { Phase } from '../machine/step.ts';
+import { show } from '../quote.ts';
 import type { Issue, MachineEntry, RestoreResult, Snapshot } from '../types.ts';
 import { clear, pin, reconfigure } from './changes.ts';
-import type { Home, Machine } from './machine.ts';
+import type { RevivedHealth } from './healths.ts';
+import type { Home, Machine, Unit } from './machine.ts';
 import { type Machines, whereOf } from './machines.ts';
 import type { Registry } from './registry.ts';
 
@@ -30,9 +33,11 @@ function entry(memory: Machines, machine: Machine, now: number, age?: number): M
   const revision = isKey ? machine.revisions : unit.revisions;
   const updates = isKey ? machine.own?.updates : given(unit.updates);
   const { place, since } = machine;
+  const health = isKey ? {} : healthEntries(memory, unit, now);
   // A key that is pinned stays so, whatever has become of its updates; among several envs and products, a unit's own machine
   // tells by its place when it was last used.
-  const isFresh = place.state === 'idle' && triggers + recoveries + revision === 0 && !updates;
+  const isFresh =
+    place.state === 'idle' && triggers + recoveries + revision + Object.keys(health).length === 0 && !updates;
   if (isFresh && (isKey || unit.keys === 0 || memory.scopeCount === 1)) return [];
   const { cache, ...where } = whereOf(machine);
   const isDue = place.phase === 'probing' || since === Number.NEGATIVE_INFINITY;
@@ -47,17 +52,42 @@ function entry(memory: Machines, machine: Machine, now: number, age?: number): M
       ...(updates && { updates }),
       ...(place.state === 'exhausted' && { waited: isDue ? null : Math.max(0, now - since) }),
       ...(age !== undefined && { age }),
+      ...health,
     },
   ];
+}
+
+/** The health of a unit's providers and of its primary, where it is not as new. */
+function healthEntries(
+  { healths }: Machines,
+  { health, primary }: Unit,
+  now: number,
+): Pick<MachineEntry, 'health' | 'primary'> {
+  const written = [...(health?.values() ?? []), ...(primary ? [primary] : [])].flatMap((one) => {
+    const { place, since, provider } = one;
+    if (place.phase === 'healthy' && place.failures === 0) return [];
+    const isDue = place.phase === 'probing' || since === Number.NEGATIVE_INFINITY;
+    const waited = place.state === 'healthy' ? undefined : isDue ? null : Math.max(0, now - since);
+    const snapshot = persistHealth(healths.stepper, place);
+    const { cooldown } = one;
+    const { failures } = place.config;
+    const breaker = one === primary && cooldown !== null ? { breaker: { failures, cooldown } } : {};
+    return [{ one, entry: { provider, snapshot, ...(waited !== undefined && { waited }), ...breaker } }];
+  });
+  const providers = written.filter(({ one }) => one !== primary).map(({ entry }) => entry);
+  const own = written.find(({ one }) => one === primary)?.entry;
+  return { ...(providers.length > 0 && { health: providers }), ...(own && { primary: own }) };
 }
 
 function given(updates: Updates): Updates | undefined {
   return Object.keys(updates).length > 0 ? updates : undefined;
 }
 
-interface Revived extends SnapshotEntry {
+interface Revived extends Omit<SnapshotEntry, 'health' | 'primary'> {
   readonly phase: Phase;
   readonly failures: number;
+  readonly health: readonly RevivedHealth[];
+  readonly primary: RevivedHealth | undefined;
 }
 
 /**
@@ -68,7 +98,7 @@ interface Revived extends SnapshotEntry {
 export function restoreSnapshot(memory: Machines, registry: Registry, raw: unknown, now: number): RestoreResult {
   const entries = reviveAll(raw);
   const skipped: RestoreResult['skipped'][number][] = [];
-  const skip = ({ env, product, tag, cache }: SnapshotEntry, reason: string) => {
+  const skip: Skip = ({ env, product, tag, cache }, reason) => {
     skipped.push({ env, product, tag, ...(cache !== undefined && { cache }), reason });
   };
   const restored = memory.quietly(() => {
@@ -85,7 +115,7 @@ export function restoreSnapshot(memory: Machines, registry: Registry, raw: unkno
   return { restored, skipped };
 }
 
-type Skip = (entry: SnapshotEntry, reason: string) => void;
+type Skip = (entry: Pick<SnapshotEntry, 'env' | 'product' | 'tag' | 'cache'>, reason: string) => void;
 type Housed = readonly [entry: Revived, home: Home];
 
 function reviveAll(raw: unknown): readonly Revived[] {
@@ -96,15 +126,42 @@ function reviveAll(raw: unknown): readonly Revived[] {
   const revived = checked.value.flatMap((entry, index) => {
     const { env, product, tag, cache } = entry;
     const address = JSON.stringify([env, product, tag, cache]);
+    const path = `machines[${index}]`;
     const machine = revive(entry.snapshot);
     const problem = addresses.has(address) ? 'expected each machine once, got it again' : machine;
     addresses.add(address);
-    if (typeof problem !== 'string') return [{ ...entry, ...problem }];
-    issues.push({ path: `machines[${index}]${problem === machine ? '.snapshot' : ''}`, message: problem });
+    const healths = reviveHealths(entry, path, issues);
+    if (typeof problem !== 'string') return [{ ...entry, ...problem, ...healths }];
+    issues.push({ path: `${path}${problem === machine ? '.snapshot' : ''}`, message: problem });
     return [];
   });
   if (issues.length > 0) throw new InvalidSnapshotError(issues);
   return revived;
+}
+
+function reviveHealths(
+  { health = [], primary, cache }: SnapshotEntry,
+  path: string,
+  issues: Issue[],
+): Pick<Revived, 'health' | 'primary'> {
+  const read = ({ provider, snapshot, waited, breaker }: NonNullable<typeof primary>, at: string): RevivedHealth[] => {
+    const revived = reviveHealth(snapshot);
+    if (typeof revived !== 'string') return [{ provider, waited, breaker, ...revived }];
+    issues.push({ path: `${path}.${at}.snapshot`, message: revived });
+    return [];
+  };
+  const names = health.map(({ provider }) => provider);
+  names.forEach((name, index) => {
+    if (names.indexOf(name) === index) return;
+    issues.push({ path: `${path}.health[${index}]`, message: `expected each provider once, got ${show(name)} again` });
+  });
+  if (cache !== undefined && (health.length > 0 || primary)) {
+    issues.push({ path, message: 'expected no health beside a cache key, on which it does not depend' });
+  }
+  return {
+    health: health.flatMap((one, index) => read(one, `health[${index}]`)),
+    primary: primary && read(primary, 'primary')[0],
+  };
 }
 
 /** The entries that there is a definition and room for. */
@@ -130,7 +187,7 @@ function roomFor(memory: Machines, registry: Registry, entries: readonly Revived
     .reverse();
 }
 
-function skipped(skip: Skip, entry: SnapshotEntry, reason: string): [] {
+function skipped(skip: Skip, entry: Parameters<Skip>[0], reason: string): [] {
   skip(entry, reason);
   return [];
 }
@@ -149,7 +206,9 @@ function amendUnit(memory: Machines, home: Home, entry: Revived, now: number, sk
 }
 
 function restoreMachine(memory: Machines, home: Home, entry: Revived, now: number, skip: Skip): void {
-  const machine = memory.hold(addressOf(entry), home);
+  // What is to be pinned costs no other key its place.
+  const address = addressOf(entry);
+  const machine = memory.hold(address, home, address, entry.updates !== undefined);
   const { unit } = machine;
   if (entry.cache !== undefined && entry.updates) {
     const amended = amendedBy(memory, home, [unit.updates], entry);
@@ -162,8 +221,32 @@ function restoreMachine(memory: Machines, home: Home, entry: Revived, now: numbe
   machine.recoveries = entry.recoveries;
   memory.catchUp(machine, now);
   stand(memory, machine, entry, now);
+  if (entry.cache === undefined) restoreHealth(memory, unit, entry, now, skip);
   memory.release(machine, entry.age);
 }
+
+/** Of a provider that nothing would make healthy again, only what was done by hand is taken over. */
+function restoreHealth({ healths }: Machines, unit: Unit, entry: Revived, now: number, skip: Skip): void {
+  for (const revived of entry.health) {
+    const provider = unit.home.definition.providers.find(({ name }) => name === revived.provider);
+    if (provider && isTakenOver(provider, revived)) {
+      healths.restore(healths.made(unit, provider), revived, now);
+    } else if (revived.phase === 'unhealthy')
+      skip(
+        entry,
+        `the health of ${show(revived.provider)}, which has neither breaker nor health check here, is left out`,
+      );
+  }
+  const { primary } = entry;
+  if (primary) healths.restore(healths.primary(unit, primary.breaker ?? NO_BREAKER, now), primary, now);
+}
+
+function isTakenOver({ isGuarded, breaker, healthcheck }: ProviderDefinition, { phase }: RevivedHealth): boolean {
+  return phase === 'unhealthy' ? (breaker ?? healthcheck) !== undefined : isGuarded || phase === 'held';
+}
+
+/** Until `wrap` or `call` says which. */
+const NO_BREAKER = { failures: Number.POSITIVE_INFINITY, cooldown: 0 };
 
 /** Takes the machine to where it stood, as by UPDATE to the configuration now in force. */
 function stand(memory: Machines, machine: Machine, { phase, failures, waited }: Revived, now: number): void {

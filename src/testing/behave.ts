@@ -43,8 +43,13 @@ export function behave({ kind, delay, output }: Fault, { clock, signal, limit, i
       return after(clock, late).then(() => output);
     case 'lost':
       land();
-      return prompt().then(() => fail('answer lost'));
+      return prompt().then(() => lose());
   }
+}
+
+/** As a connection that breaks after the request was sent: what an `inDoubtWhen` may well know. */
+function lose(): never {
+  throw Object.assign(new Error('answer lost'), { code: 'ECONNRESET' });
 }
 
 function fail(text: string): never {

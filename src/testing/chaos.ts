@@ -10,6 +10,7 @@ import {
   type Run,
   ratesFor,
 } from './chaos-options.ts';
+import { owned } from './raw.ts';
 import { after } from './script.ts';
 
 export type { ChaosFault, ChaosInjection, ChaosLatency, ChaosOptions, ChaosRates } from './chaos-options.ts';
@@ -71,18 +72,6 @@ export function chaos<F extends Fallback>(definition: F, options: ChaosOptions<N
   });
   const handle = raw.handle && { handle: raw.handle.bind(raw) };
   return defineFallback({ ...raw, ...handle, providers } as never) as unknown as F;
-}
-
-/** What a provider may have on its class rather than on itself. */
-const INHERITED = ['name', 'retries', 'timeout', 'backoff', 'when', 'accept', 'shouldRetry'];
-
-/** A copy whose functions keep the provider they were written on as their `this`. */
-function owned(provider: RawProvider): object {
-  const fields = [...INHERITED, ...Object.keys(provider)].map((key) => {
-    const field = (provider as unknown as Record<string, unknown>)[key];
-    return [key, typeof field === 'function' ? field.bind(provider) : field] as const;
-  });
-  return Object.fromEntries(fields.filter(([, field]) => field !== undefined));
 }
 
 /** What wraps each provider's `run`; `limit` is common to them, the count of calls is each one's own. */

@@ -80,7 +80,7 @@ export async function search(definition: Fallback, options: CheckOptions, create
   const breachOf = async (history: History) => {
     const outcome = await simulate(play, history);
     if (outcome.refusedInput) throw outcome.refusedInput;
-    return { outcome, breach: await judge(outcome, names, invariants) };
+    return { outcome, breach: await judge(outcome, play.definition, invariants) };
   };
   let isSearching = true;
   let fatal: { readonly error: unknown } | undefined;

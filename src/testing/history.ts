@@ -16,7 +16,9 @@ export type Command =
       readonly key: number;
       readonly input: unknown;
       /** By provider, for its calls in order; then all is well. */
-      readonly faults: Readonly<Record<string, readonly Fault[]>>;
+      readonly faults: Faults;
+      /** The same for what comes after a call: whether it has worked is asked, its effect undone. */
+      readonly aftermath?: Readonly<Partial<Record<Aftercare, Faults>>>;
     }
   | { readonly type: 'update'; readonly key: number; readonly input: Record<string, unknown> }
   | {
@@ -28,7 +30,17 @@ export type Command =
   | { readonly type: 'abort'; readonly which: number }
   | { readonly type: 'wait'; readonly ms: number }
   | { readonly type: 'evict' }
-  | { readonly type: 'restart' };
+  | { readonly type: 'restart' }
+  /** What a provider's health check answers from now on. */
+  | { readonly type: 'health'; readonly provider: string; readonly answer: HealthAnswer };
+
+export type Faults = Readonly<Record<string, readonly Fault[]>>;
+
+/** What may be called for the sake of an attempt that is over. */
+export type Aftercare = 'verify' | 'compensate';
+
+export const HEALTH_ANSWERS = ['well', 'sick', 'throw', 'hang'] as const;
+export type HealthAnswer = (typeof HEALTH_ANSWERS)[number];
 
 export type History = readonly Command[];
 
@@ -45,6 +57,16 @@ export interface Stage {
     /** The most attempts that one trigger makes on it. */
     readonly attempts: number;
   }[];
+  /** The providers with a `verify`, or a `compensate`, and what may go wrong with that. */
+  readonly aftermath?: readonly {
+    readonly name: string;
+    readonly of: Aftercare;
+    readonly kinds: readonly FaultKind[];
+    /** The most faults in a row. */
+    readonly most: number;
+  }[];
+  /** The providers with a health check. */
+  readonly checked?: readonly string[];
   /** Delays and waits worth trying, in milliseconds: around the policy's own limits. */
   readonly delays: readonly number[];
 }
@@ -79,7 +101,9 @@ export function commandArbitraries(
     key,
     input: stage.input,
     faults: fc.record(faults),
-  });
+    // Nothing is added where there is nothing to add: an old history is to be found again.
+    ...((stage.aftermath ?? []).length > 0 && { aftermath: aftermathOf(stage, delay) }),
+  }) as fc.Arbitrary<Command>;
   const reset = fc.record({ config: fc.boolean(), keys: fc.boolean() });
   return [
     { weight: 8, arbitrary: trigger },
@@ -89,7 +113,29 @@ export function commandArbitraries(
     { weight: 2, arbitrary: fc.record({ type: fc.constant('reset' as const), key, input: reset }) },
     { weight: 1, arbitrary: fc.record({ type: fc.constant('evict' as const) }) },
     { weight: 2, arbitrary: fc.record({ type: fc.constant('restart' as const) }) },
+    ...((stage.checked ?? []).length > 0 ? [{ weight: 2, arbitrary: healthOf(stage) }] : []),
   ];
+}
+
+function aftermathOf({ aftermath = [] }: Stage, delay: fc.Arbitrary<number>): fc.Arbitrary<object> {
+  const faultsOf = (asked: Aftercare) => {
+    const lists = aftermath
+      .filter(({ of }) => of === asked)
+      .map(({ name, kinds, most }) => {
+        // All right more often than not: an outage is what leads here, and need not go on.
+        const weights = Object.fromEntries(kinds.map((kind) => [kind, 1]));
+        const kind = weighted({ ok: 2 * kinds.length + 1, ...weights });
+        const fault = fc.record({ kind, delay, output: fc.constant(undefined) });
+        return [name, fc.array(fault, { maxLength: most, size: 'max' })] as const;
+      });
+    return fc.record(Object.fromEntries(lists));
+  };
+  return fc.record({ verify: faultsOf('verify'), compensate: faultsOf('compensate') });
+}
+
+function healthOf({ checked = [] }: Stage): fc.Arbitrary<Command> {
+  const [provider, answer] = [fc.constantFrom(...checked), fc.constantFrom(...HEALTH_ANSWERS)];
+  return fc.record({ type: fc.constant('health' as const), provider, answer });
 }
 
 /** A kind, the likelier the greater its weight; it shrinks towards the first, `ok`. */
@@ -143,9 +189,20 @@ function* simplerCommands(command: Command): Generator<Command> {
       yield { ...command, input };
     }
   }
+  if (command.type === 'health' && command.answer !== 'sick' && command.answer !== 'well')
+    yield { ...command, answer: 'sick' };
   if (command.type !== 'trigger') return;
-  for (const [name, faults] of Object.entries(command.faults)) {
-    const having = (list: readonly Fault[]): Command => ({ ...command, faults: { ...command.faults, [name]: list } });
+  for (const faults of simplerFaults(command.faults)) yield { ...command, faults };
+  const { aftermath } = command;
+  for (const of of ['verify', 'compensate'] as const) {
+    for (const faults of simplerFaults(aftermath?.[of] ?? {}))
+      yield { ...command, aftermath: { ...aftermath, [of]: faults } };
+  }
+}
+
+function* simplerFaults(all: Faults): Generator<Faults> {
+  for (const [name, faults] of Object.entries(all)) {
+    const having = (list: readonly Fault[]): Faults => ({ ...all, [name]: list });
     if (faults.length > 0) yield having(faults.slice(0, -1));
     for (const [at, fault] of faults.entries()) {
       if (fault.kind !== 'ok') yield having(faults.with(at, { ...fault, kind: 'ok' }));

@@ -1,3 +1,4 @@
+import { standing } from './effects.ts';
 import type { Trace, TraceEntry } from './trace.ts';
 
 /** What must hold of every history, besides the engine's laws. */
@@ -38,8 +39,8 @@ export function settlesWithin(ms: number): Invariant {
 }
 
 /**
- * No trigger lands its effect more than once: the double charge. Repeats on a provider marked `idempotent: true` do not
- * count.
+ * No trigger lands its effect more than once: the double charge. What counts is what stands in the end: not effects that
+ * `compensate` has undone, nor repeats on a provider marked `idempotent: true`.
  *
  * @param options `of`: only the effects of these providers count
  */
@@ -48,8 +49,8 @@ export function atMostOneEffect({ of }: { readonly of?: readonly string[] } = {}
     name: 'atMostOneEffect',
     judge(trace) {
       const landed = new Map<number | undefined, TraceEntry>();
-      for (const entry of trace) {
-        if (entry.type !== 'effect' || (of && !of.includes(entry.provider as string))) continue;
+      for (const entry of standing(trace)) {
+        if (of && !of.includes(entry.provider as string)) continue;
         if (landed.has(entry.trigger)) throw new Broken(`second effect of trigger #${entry.trigger}`, entry);
         landed.set(entry.trigger, entry);
       }

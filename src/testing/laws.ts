@@ -1,5 +1,8 @@
-import { DeadlineError, FallbackFailedError } from '../index.ts';
+import { DeadlineError, FallbackFailedError, InDoubtError } from '../index.ts';
+import { attemptOf } from './effects.ts';
 import { Broken, type Invariant } from './invariants.ts';
+import type { RawDefinition, RawProvider } from './raw.ts';
+import { safety } from './safety-laws.ts';
 import type { Call, Outcome } from './simulate.ts';
 import type { Trace, TraceEntry } from './trace.ts';
 
@@ -13,10 +16,10 @@ export interface Breach {
 /** Judges a history by the engine's laws first, then by the user's own invariants. */
 export async function judge(
   outcome: Outcome,
-  names: readonly string[],
+  definition: RawDefinition,
   invariants: readonly Invariant[],
 ): Promise<Breach | undefined> {
-  const fault = [...outcome.faults, ...breaches(outcome, names)][0];
+  const fault = [...outcome.faults, ...breaches(outcome, definition), ...safety(outcome)][0];
   if (fault) return { invariant: fault.split(':')[0] as string, message: fault, entry: undefined };
   for (const { name, judge } of invariants) {
     try {
@@ -30,14 +33,15 @@ export async function judge(
   return undefined;
 }
 
-function* breaches({ trace, calls, unsettled, leaks }: Outcome, names: readonly string[]): Generator<string> {
+function* breaches({ trace, calls, unsettled, leaks }: Outcome, { providers }: RawDefinition): Generator<string> {
+  const names = providers.map(({ name }) => name);
   for (const number of unsettled) yield `law 1: trigger #${number} never settled`;
   for (const leak of leaks) yield `law 9: ${leak} with nothing in flight`;
   const triggers = new Map<number, Call[]>();
   for (const call of calls) triggers.set(call.trigger, [...(triggers.get(call.trigger) ?? []), call]);
   for (const [number, mine] of triggers) {
     yield* order(number, mine, names);
-    yield* bounds(number, mine, trace);
+    yield* bounds(number, mine, trace, providers);
   }
   yield* errors(trace);
 }
@@ -53,17 +57,26 @@ function* order(number: number, calls: readonly Call[], names: readonly string[]
   }
 }
 
-/** Law 3, and that one attempt is over before the next begins. */
-function* bounds(number: number, calls: readonly Call[], trace: Trace): Generator<string> {
-  let open = 0;
+/** Law 3, and that one attempt is over before the next begins, but for a hedge. */
+function* bounds(
+  number: number,
+  calls: readonly Call[],
+  trace: Trace,
+  providers: readonly RawProvider[],
+): Generator<string> {
+  const open = new Map<string, TraceEntry>();
   let isOver = false;
-  for (const { type, trigger } of trace) {
+  for (const entry of trace) {
+    const { type, trigger } = entry;
     if (trigger !== number) continue;
     if (type === 'call') {
       if (isOver) yield `law 3: trigger #${number} called a provider after it was over`;
-      if (++open > 1) yield `law 2: trigger #${number} had two attempts under way at once`;
+      if (open.size > 1) yield `law 2: trigger #${number} had three attempts under way at once`;
+      else if (open.size > 0 && ![...open.values()].every((other) => mayStandBeside(other, entry, providers)))
+        yield `law 2: trigger #${number} had two attempts under way at once`;
+      open.set(attemptOf(entry), entry);
     }
-    if (type === 'ended') open = 0;
+    if (type === 'ended') open.delete(attemptOf(entry));
     if (type === 'recovered' || type === 'failed' || type === 'refused' || type === 'rejected') isOver = true;
   }
   const start = trace.find(({ type, trigger }) => type === 'trigger' && trigger === number)?.at ?? 0;
@@ -76,6 +89,14 @@ function* bounds(number: number, calls: readonly Call[], trace: Trace): Generato
   }
 }
 
+/** Whether a call begins as the hedge of another. */
+function mayStandBeside(other: TraceEntry, call: TraceEntry, providers: readonly RawProvider[]): boolean {
+  const [hedged, next] = [other, call].map(({ provider }) => providers.find(({ name }) => name === provider));
+  return (
+    hedged?.hedge !== undefined && hedged !== next && next?.idempotent === true && call.at >= other.at + hedged.hedge
+  );
+}
+
 /** Law 10, and that an abort never falls back. */
 function* errors(trace: Trace): Generator<string> {
   const met = new Map<number | undefined, unknown[]>();
@@ -86,7 +107,7 @@ function* errors(trace: Trace): Generator<string> {
     if (type === 'abort') aborted.add(trigger);
     if ((type === 'recovered' || type === 'failed') && aborted.has(trigger))
       yield `law 3: trigger #${trigger} went on after its caller aborted`;
-    if (type !== 'failed' || !(error instanceof FallbackFailedError)) continue;
+    if (type !== 'failed' || !(error instanceof FallbackFailedError || error instanceof InDoubtError)) continue;
     const told = error.errors.filter((one) => !(one instanceof DeadlineError));
     const due = (met.get(trigger) ?? []).filter((one) => !(one instanceof DeadlineError));
     // Errors of shouldRetry and backoff come between; those of the attempts are all there, in order.

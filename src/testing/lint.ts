@@ -1,64 +1,18 @@
 import { type Backoff, type BackoffOptions, defineFallback, type Fallback, InvalidRequestError } from '../index.ts';
+import type { Entry, LintFinding, LintSeverity } from './lint-finding.ts';
+import { safetyOf } from './lint-safety.ts';
+import type { RawDefinition } from './raw.ts';
 
-/** What a finding is about. Stable, and safe to switch on. */
-export type LintCode =
-  /** A provider behind a `value` that always answers. */
-  | 'unreachable-provider'
-  /** A timeout that cannot strike: the deadline is shorter. */
-  | 'deadline-below-timeout'
-  /** Retries for which the deadline leaves no time. */
-  | 'retries-beyond-deadline'
-  /** A provider that may hang for ever: no timeout, no deadline. */
-  | 'unlimited-provider'
-  /** Where every provider fails, the trigger fails: there is no `value` to fall back on. */
-  | 'no-last-resort'
-  /** One failed trigger, and only a reset brings the fallback back. */
-  | 'locked-by-one-failure';
-
-/** `error`: it cannot work as written. `warning`: it will hurt one day. `info`: worth a thought. */
-export type LintSeverity = 'error' | 'warning' | 'info';
-
-export interface LintFinding {
-  readonly code: LintCode;
-  readonly severity: LintSeverity;
-  /** Where in the definition: `providers[1].retries`. */
-  readonly path: string;
-  readonly message: string;
-  /** How to mend it. */
-  readonly suggestion: string;
-}
+export type { LintCode, LintFinding, LintSeverity } from './lint-finding.ts';
 
 export interface LintOptions {
   /** Milliseconds: the `timeout` of the engine it is meant for, for providers that name none. Default: none. */
   readonly timeout?: number | null;
-}
-
-interface RawProvider {
-  readonly name: string;
-  readonly run?: unknown;
-  readonly value?: unknown;
-  readonly retries?: number;
-  readonly backoff?: Backoff;
-  readonly timeout?: number | null;
-  readonly when?: unknown;
-  readonly accept?: unknown;
-}
-
-interface RawDefinition {
-  readonly providers: readonly RawProvider[];
-  readonly output?: unknown;
-  readonly maxRetries?: number;
-  readonly fallbackProvider?: string;
-  readonly deadline?: number;
-  readonly resetAfter?: number | 'never' | null;
-}
-
-/** A provider, where it stands in the definition, and how long one attempt may take. */
-interface Entry {
-  readonly provider: RawProvider;
-  readonly path: string;
-  /** `undefined`: no limit. */
-  readonly limit: number | undefined;
+  /**
+   * Whether providers do what must not be done twice, a charge, say: then each that might is found. Default: yes, where any
+   * of them says `idempotent`, `inDoubt`, `inDoubtWhen`, `verify` or `compensate`.
+   */
+  readonly effects?: boolean;
 }
 
 /**
@@ -74,25 +28,28 @@ interface Entry {
  */
 export function lintFallback(definition: Fallback, options: LintOptions = {}): readonly LintFinding[] {
   const raw = defineFallback(definition as never) as unknown as RawDefinition;
-  const engines = readTimeout(options);
+  const { timeout: engines, effects } = readOptions(options);
   const entries = raw.providers.map((provider, index): Entry => {
     const limit = (provider.timeout === undefined ? engines : provider.timeout) ?? undefined;
     return { provider, path: `providers[${index}]`, limit };
   });
+  const isFirst = ({ provider }: Entry) => provider.name === raw.fallbackProvider;
+  const plan = [...entries.filter(isFirst), ...entries.filter((entry) => !isFirst(entry))];
   const findings = [
-    ...unreachable(raw, entries),
+    ...unreachable(raw, plan),
     ...entries.flatMap((entry) => [...limits(entry, raw.deadline), ...retries(entry, raw.deadline)]),
     ...lastResort(entries),
     ...lockOut(raw),
+    ...safetyOf(raw, entries, plan, effects),
   ];
   const rank = ['error', 'warning', 'info'];
   return findings.sort((one, other) => rank.indexOf(one.severity) - rank.indexOf(other.severity));
 }
 
-function unreachable({ output, fallbackProvider }: RawDefinition, entries: readonly Entry[]): LintFinding[] {
-  const isFirst = ({ provider }: Entry) => provider.name === fallbackProvider;
-  const plan = [...entries.filter(isFirst), ...entries.filter((entry) => !isFirst(entry))];
-  const last = plan.findIndex(({ provider: { run, when, accept } }) => !(run || when || accept || output));
+function unreachable({ output, fallbackProvider }: RawDefinition, plan: readonly Entry[]): LintFinding[] {
+  const last = plan.findIndex(
+    ({ provider: { run, when, accept, lastGood } }) => !(run || when || accept || lastGood || output),
+  );
   const blocker = plan[last];
   if (!blocker) return [];
   const { name, value } = blocker.provider;
@@ -105,9 +62,10 @@ function unreachable({ output, fallbackProvider }: RawDefinition, entries: reado
     message: mayFail
       ? `"${provider.name}" is reached only if the value of "${name}", tried before it, fails to be made`
       : `"${provider.name}" is never reached: "${name}", tried before it, always answers`,
-    suggestion: isFirst(blocker)
-      ? `choose another fallbackProvider than "${name}", or give "${name}" a when`
-      : `move "${name}" behind "${provider.name}", or give it a when`,
+    suggestion:
+      name === fallbackProvider
+        ? `choose another fallbackProvider than "${name}", or give "${name}" a when`
+        : `move "${name}" behind "${provider.name}", or give it a when`,
   }));
 }
 
@@ -209,7 +167,8 @@ function most(limit: number, fits: (count: number) => boolean): number {
 }
 
 function lastResort(entries: readonly Entry[]): LintFinding[] {
-  if (entries.some(({ provider }) => provider.run === undefined && provider.when === undefined)) return [];
+  // A last good answer there may not be.
+  if (entries.some(({ provider: { run, lastGood, when } }) => !(run || lastGood || when))) return [];
   return [
     {
       code: 'no-last-resort',
@@ -235,12 +194,18 @@ function lockOut({ maxRetries, resetAfter }: RawDefinition): LintFinding[] {
   ];
 }
 
-function readTimeout(options: LintOptions): number | null {
-  const { timeout = null, ...others } = Object(options) as LintOptions;
-  const issues = Object.keys(others).map((key) => ({ path: key, message: `unknown option; did you mean "timeout"?` }));
+function readOptions(options: LintOptions): { timeout: number | null; effects: boolean | undefined } {
+  const { timeout = null, effects, ...others } = Object(options) as LintOptions;
+  const issues = Object.keys(others).map((key) => ({
+    path: key,
+    message: 'unknown option; expected timeout or effects',
+  }));
+  if (effects !== undefined && typeof effects !== 'boolean') {
+    issues.push({ path: 'effects', message: 'expected true or false' });
+  }
   if (timeout !== null && !(typeof timeout === 'number' && timeout >= 0 && timeout <= 2_147_483_647)) {
     issues.push({ path: 'timeout', message: 'expected milliseconds from 0 to 2147483647, or null for none' });
   }
   if (issues.length > 0) throw new InvalidRequestError(issues);
-  return timeout;
+  return { timeout, effects };
 }

@@ -1,8 +1,10 @@
 import fc from 'fast-check';
-import { createDuctape, defineFallback, type Fallback, InvalidRequestError, type StandardSchema } from '../index.ts';
+import { createDuctape, defineFallback, type Fallback, InvalidRequestError } from '../index.ts';
+import { aftermathFor, cast } from './cast.ts';
 import type { Stage } from './history.ts';
 import type { Invariant } from './invariants.ts';
-import type { CallContext, Create, Play } from './simulate.ts';
+import type { RawDefinition, RawProvider } from './raw.ts';
+import type { Create, Play } from './simulate.ts';
 import { FAULTS, type FaultKind, json } from './trace.ts';
 
 /** Weights of faults: `{ hang: 0 }` leaves one out, `{ lost: 5 }` makes one likelier. */
@@ -13,9 +15,9 @@ export interface CheckOptions {
   readonly input: fc.Arbitrary<unknown>;
   /** What providers answer: one arbitrary, or one by provider name. Default: `undefined`. */
   readonly output?: fc.Arbitrary<unknown> | Readonly<Record<string, fc.Arbitrary<unknown>>>;
-  /** Arbitrary for an update's input. Default: legal values of `maxRetries` and `resetAfter`. */
+  /** Arbitrary for an update's input. Default: legal values of `maxRetries` and `resetAfter`, and of health that is watched. */
   readonly updates?: fc.Arbitrary<Record<string, unknown>>;
-  /** Weights for all providers, or by name. Default: all of them, evenly. */
+  /** Weights for all providers, or by name; 0 leaves a fault out of `verify` and `compensate`, too. Default: all, evenly. */
   readonly faults?: Weights | Readonly<Record<string, Weights>>;
   /** What must hold besides the laws. */
   readonly invariants?: readonly (Invariant | ((trace: import('./trace.ts').Trace) => unknown))[];
@@ -28,27 +30,6 @@ export interface CheckOptions {
   /** With `path`: replays exactly one failure, as a violation printed it. */
   readonly seed?: number;
   readonly path?: string;
-}
-
-export interface RawProvider {
-  readonly name: string;
-  readonly run?: unknown;
-  readonly retries?: number;
-  readonly timeout?: number | null;
-  readonly accept?: (output: unknown) => unknown;
-  readonly idempotent?: boolean;
-}
-
-export interface RawDefinition {
-  readonly tag: string;
-  readonly providers: readonly RawProvider[];
-  readonly input?: StandardSchema;
-  readonly output?: StandardSchema;
-  readonly maxRetries?: number;
-  readonly resetAfter?: number | 'never' | null;
-  readonly deadline?: number;
-  readonly env?: unknown;
-  readonly product?: unknown;
 }
 
 const KNOWN = ['input', 'output', 'updates', 'faults', 'invariants', 'runs', 'commands', 'keys', 'seed', 'path'];
@@ -106,15 +87,20 @@ export async function prepare(
   const resetAfter = raw.resetAfter ?? (raw.resetAfter === null ? null : 30_000);
   const stage: Stage = {
     input: options.input,
-    updates: options.updates ?? legalUpdates(resetAfter),
+    updates: options.updates ?? legalUpdates(raw, resetAfter),
     keys,
     commands,
     providers,
+    aftermath: running.flatMap((provider) =>
+      aftermathFor(provider, providers.find(({ name }) => name === provider.name)?.weights ?? {}),
+    ),
+    checked: raw.providers.filter(({ healthcheck }) => healthcheck).map(({ name }) => name),
     delays: delaysFor(raw, resetAfter),
   };
   const play: Play = {
     tag: raw.tag,
-    cast: (run) => cast(raw, run) as Parameters<typeof defineFallback>[0],
+    definition: raw,
+    cast: (actors) => cast(raw, actors) as Parameters<typeof defineFallback>[0],
     policy: { maxRetries: raw.maxRetries ?? 10, resetAfter },
     keys,
     outputs,
@@ -125,25 +111,36 @@ export async function prepare(
   return { play, stage, invariants: all, names: raw.providers.map(({ name }) => name), runs, seed, path, leftOut };
 }
 
-/** The definition as it is, but for what its providers would do to the world, and for where it exists. */
-function cast(raw: RawDefinition, run: (name: string) => (input: unknown, ctx: CallContext) => unknown): object {
-  const { env: _env, product: _product, ...definition } = raw;
-  const providers = raw.providers.map((provider) => {
-    // Markers for this kit are no fields of the engine's.
-    const { idempotent: _, ...rest } = provider;
-    return provider.run === undefined ? rest : { ...rest, run: run(provider.name) };
-  });
-  return { ...definition, providers };
+function legalUpdates(
+  { providers }: RawDefinition,
+  resetAfter: number | 'never' | null,
+): fc.Arbitrary<Record<string, unknown>> {
+  const waits = typeof resetAfter === 'number' ? [resetAfter, 0, 1_000] : [1_000, 0];
+  const limits = { maxRetries: fc.nat(3), resetAfter: fc.constantFrom(...waits) };
+  const watched = providers.filter(({ breaker, healthcheck }) => breaker ?? healthcheck).map(({ name }) => name);
+  if (watched.length === 0) return fc.record(limits, { requiredKeys: [] });
+  const byHand = fc
+    .tuple(fc.constantFrom(...watched), fc.constantFrom('healthy', 'unhealthy'))
+    .map(([name, health]) => ({ [name]: { health } }));
+  return fc.record({ ...limits, providers: byHand }, { requiredKeys: [] });
 }
 
-function legalUpdates(resetAfter: number | 'never' | null): fc.Arbitrary<Record<string, unknown>> {
-  const waits = typeof resetAfter === 'number' ? [resetAfter, 0, 1_000] : [1_000, 0];
-  return fc.record({ maxRetries: fc.nat(3), resetAfter: fc.constantFrom(...waits) }, { requiredKeys: [] });
-}
+/** Milliseconds over which retries are counted. */
+const BUDGET_WINDOW = 10_000;
 
 /** Nothing, a little, and a little less and more than each limit of the policy's own. */
-function delaysFor({ providers, deadline }: RawDefinition, resetAfter: number | 'never' | null): readonly number[] {
-  const limits = [deadline, resetAfter, ...providers.map(({ timeout }) => timeout)];
+function delaysFor(
+  { providers, deadline, reuse, retryBudget }: RawDefinition,
+  resetAfter: number | 'never' | null,
+): readonly number[] {
+  const own = providers.flatMap(({ timeout, hedge, breaker, healthcheck, lastGood }) => [
+    timeout,
+    hedge,
+    breaker?.cooldown,
+    healthcheck?.interval,
+    lastGood?.maxAge,
+  ]);
+  const limits = [deadline, resetAfter, ...own, reuse?.maxAge, retryBudget && BUDGET_WINDOW];
   const around = limits.flatMap((limit) =>
     typeof limit === 'number' ? [Math.max(0, limit - 1), limit, limit + 1] : [],
   );

@@ -4,21 +4,38 @@ import {
   type FallbackEvent,
   FallbackExhaustedError,
   FallbackFailedError,
+  InDoubtError,
   InvalidInputError,
 } from '../index.ts';
+import { Aftermath, type Told, type Undoing, type Verdict } from './aftermath.ts';
 import { behave } from './behave.ts';
-import type { Command, Fault, History } from './history.ts';
+import type { Actors, CallContext } from './cast.ts';
+import type { Aftercare, Command, Faults, History } from './history.ts';
 import { Model, type Policy } from './model.ts';
+import type { RawDefinition, RawProvider } from './raw.ts';
 import { json, type TraceEntry, type TraceType } from './trace.ts';
 import { flush, virtualClock } from './virtual-clock.ts';
 
 const ENV = 'test';
 const PRODUCT = 'policy';
 
+/** Milliseconds at a time that compensations are given before an engine closes, and how often. */
+const GRACE = 50;
+const PATIENCE = 1_000;
+
 /** Makes an engine; another one than ours only in tests of this kit. */
 export type Create = (options: Parameters<typeof createDuctape>[0]) => { readonly fallback: Engine };
 
-type Run = (request: object, options?: object) => Promise<{ provider?: string; output?: unknown; state: string }>;
+/** What a caller gets. */
+interface Answer {
+  readonly provider?: string;
+  readonly output?: unknown;
+  readonly state: string;
+  readonly stale?: true;
+  readonly reused?: true;
+}
+
+type Run = (request: object, options?: object) => Promise<Answer>;
 
 interface Engine {
   run: Run;
@@ -32,10 +49,10 @@ interface Engine {
 /** The policy on its stage: the user's definition, and what its providers are to do. */
 export interface Play {
   readonly tag: string;
-  /** The definition, each `run` replaced by what `run` gives for its name. */
-  readonly cast: (
-    run: (name: string) => (input: unknown, ctx: CallContext) => unknown,
-  ) => Parameters<typeof defineFallback>[0];
+  /** As its user wrote it. */
+  readonly definition: RawDefinition;
+  /** The definition, played by these actors. */
+  readonly cast: (actors: Actors) => Parameters<typeof defineFallback>[0];
   readonly policy: Policy;
   readonly keys: number;
   /** An output for a call that nothing was said about, and one that is refused, where there is any. */
@@ -48,17 +65,6 @@ export interface Play {
   /** Milliseconds after the last command within which each trigger should be over; `undefined`: as long as it takes. */
   readonly horizon: number | undefined;
   readonly create: Create;
-}
-
-export interface CallContext {
-  readonly id: string;
-  readonly attempt: number;
-  readonly signal: AbortSignal;
-  readonly config: {
-    readonly fallbackProvider?: string;
-    readonly deadline?: number;
-    readonly providers: Readonly<Record<string, { readonly retries: number }>>;
-  };
 }
 
 export interface Call {
@@ -80,12 +86,18 @@ export interface Outcome {
   /** Inputs that the schema refused: the arbitrary's fault. */
   readonly refusedInput: unknown;
   readonly edges: readonly string[];
+  readonly definition: RawDefinition;
+  /** The calls whose effects may have to be undone, and that have answered. */
+  readonly answers: readonly Told[];
+  readonly undoings: readonly Undoing[];
+  readonly verdicts: readonly Verdict[];
 }
 
 interface Trigger {
   readonly number: number;
   readonly key: number;
-  readonly faults: Readonly<Record<string, readonly Fault[]>>;
+  readonly faults: Faults;
+  readonly aftermath: Readonly<Partial<Record<Aftercare, Faults>>>;
   readonly controller: AbortController;
   isOver: boolean;
 }
@@ -112,6 +124,8 @@ export class Simulation {
   readonly #faults: string[] = [];
   readonly #edges: string[] = [];
   readonly #admitted = new Map<number, { readonly key: number; readonly generation: number }>();
+  /** Every trigger that was ever admitted. */
+  readonly #letIn = new Set<number>();
   readonly #verdicts = new Map<number, string>();
   readonly #states = new Map<number, string>();
   #refusedInput: unknown;
@@ -123,10 +137,21 @@ export class Simulation {
   #listeners = 0;
   #fillers = 0;
   #updating: Record<string, unknown> = {};
+  readonly #aftermath: Aftermath;
+  readonly #providers: ReadonlyMap<string, RawProvider>;
 
   constructor(play: Play) {
     this.#play = play;
     this.#model = new Model(play.policy);
+    this.#providers = new Map(play.definition.providers.map((provider) => [provider.name, provider]));
+    this.#aftermath = new Aftermath({
+      clock: this.#clock,
+      trace: this.#trace,
+      limitOf: (provider) => play.limits.get(provider) ?? 1_000,
+      usualOf: (provider) => play.outputs.get(provider)?.usual,
+      triggerOf: (id) => this.#triggers[Number(id.slice(1)) - 1],
+      note: (type, facts) => this.#note(type, facts),
+    });
     this.#engine = this.#open();
   }
 
@@ -152,13 +177,24 @@ export class Simulation {
       ],
       refusedInput: this.#refusedInput,
       edges: this.#edges,
+      definition: this.#play.definition,
+      answers: this.#aftermath.answers,
+      undoings: this.#aftermath.undoings,
+      verdicts: this.#aftermath.verdicts,
     };
   }
 
   #open(): Engine {
     const { create, cast, keys } = this.#play;
     const clock = this.#clock;
-    const fallback = defineFallback(cast((name) => (input, ctx) => this.#provide(name, ctx, input)));
+    const fallback = defineFallback(
+      cast({
+        run: (provider, input, ctx) => this.#provide(provider, ctx, input),
+        verify: (provider, ctx) => this.#aftermath.verify(provider, ctx),
+        compensate: (provider, output, ctx) => this.#aftermath.compensate(provider, output, ctx),
+        check: (provider, { signal }) => this.#aftermath.check(provider, signal),
+      }),
+    );
     const counting = {
       now: () => clock.now(),
       setTimeout: (callback: () => void, ms: number) => {
@@ -199,16 +235,19 @@ export class Simulation {
         return this.#evict();
       case 'restart':
         return this.#restart();
+      case 'health':
+        return this.#aftermath.say(command.provider, command.answer);
       default:
         return this.#change(command);
     }
   }
 
-  #trigger({ key, input, faults }: Extract<Command, { type: 'trigger' }>): void {
+  #trigger({ key, input, faults, aftermath = {} }: Extract<Command, { type: 'trigger' }>): void {
     const trigger: Trigger = {
       number: this.#triggers.length + 1,
       key,
       faults,
+      aftermath,
       controller: new AbortController(),
       isOver: false,
     };
@@ -237,11 +276,18 @@ export class Simulation {
       this.#note(type, { trigger: number, key, ...facts });
     };
     this.#engine.run({ ...this.#request(key, 'trigger'), input }, { id: `t${number}`, signal }).then(
-      ({ provider, output }) => over('recovered', { provider, output }),
+      ({ provider, output, stale, reused }) => {
+        // What was answered without having been let in was answered in place of a refusal.
+        const wasLetIn = reused || this.#letIn.has(number);
+        if (stale && !wasLetIn && this.#model.admit(key, this.#clock.now()) !== 'refused') {
+          this.#faults.push(`law 5: trigger #${number} got a stale answer, and should have been let in`);
+        }
+        over('recovered', { provider, output, ...(stale && { stale }), ...(reused && { reused }) });
+      },
       (error) => {
         if (error instanceof InvalidInputError) this.#refusedInput ??= error;
         const type =
-          error instanceof FallbackFailedError
+          error instanceof FallbackFailedError || error instanceof InDoubtError
             ? 'failed'
             : error instanceof FallbackExhaustedError
               ? 'refused'
@@ -275,14 +321,21 @@ export class Simulation {
   }
 
   async #restart(): Promise<void> {
+    await this.#compensated();
     const snapshot = JSON.parse(JSON.stringify(this.#engine.snapshot()));
     this.#note('restart', {});
-    await this.#engine.close();
+    // What it leaves to undo takes its time, and is not waited for.
+    void this.#engine.close();
     await flush();
     this.#engine = this.#open();
     this.#engine.restore(snapshot);
     this.#admitted.clear();
     this.#model.restore();
+  }
+
+  /** What is being undone is undone: a restart gives it the grace that `close({ grace })` would. */
+  async #compensated(): Promise<void> {
+    for (let waited = 0; this.#aftermath.open > 0 && waited < PATIENCE; waited++) await this.#clock.advance(GRACE);
   }
 
   async #change({ type, key, input }: Extract<Command, { type: 'update' | 'reset' }>): Promise<void> {
@@ -311,21 +364,25 @@ export class Simulation {
     const about = { trigger: number, key, provider, attempt };
     this.#note('call', { ...about, fault: fault.kind, input });
     const limit = this.#play.limits.get(provider) ?? 1_000;
-    const land = () => this.#note('effect', about);
-    return behave(fault, { clock: this.#clock, signal, limit, invalid: outputs?.invalid?.output, land });
+    const { idempotent, compensate } = this.#providers.get(provider) ?? {};
+    const land = () => this.#note('effect', { ...about, ...(idempotent && { idempotent }) });
+    const result = behave(fault, { clock: this.#clock, signal, limit, invalid: outputs?.invalid?.output, land });
+    if (compensate !== undefined) this.#aftermath.answered(about, result);
+    return result;
   }
 
   #hear(event: FallbackEvent): void {
     const { type, id = '', at, cache } = event;
-    if (cache?.startsWith('filler-')) return;
     const key = cache === undefined ? 0 : Number(cache.slice(4));
     const number = Number(id.slice(1));
+    if (this.#aftermath.hear(event, number, key) || cache?.startsWith('filler-')) return;
     if (type === 'triggered') {
       const asked = this.#triggers[number - 1]?.key;
       if (asked !== key) this.#faults.push(`law 7: trigger #${number} moved a machine that it was not meant for`);
       const expected = this.#model.admit(key, at);
       const actual = event.probe ? 'probe' : 'admitted';
       if (expected !== actual) this.#faults.push(`law 5: trigger #${number} was ${actual}, and should be ${expected}`);
+      this.#letIn.add(number);
       this.#admitted.set(number, { key, generation: this.#model.at(key).generation });
       this.#stand(key, event.state);
     } else if (type === 'recovered' || type === 'failed') {
@@ -391,11 +448,12 @@ export class Simulation {
   async #finish(): Promise<void> {
     if (this.#play.horizon === undefined) await this.#clock.runUntilIdle();
     else await this.#clock.advance(this.#play.horizon + 1);
+    await this.#compensated();
     const closed = this.#engine.close();
     await flush();
+    await this.#clock.runUntilIdle();
     await closed;
     await flush();
-    await this.#clock.runUntilIdle();
   }
 
   #note(

@@ -27,7 +27,23 @@ export type TraceType =
   /** The trigger's caller got its own abort's reason, or another error. */
   | 'rejected'
   /** A machine stands somewhere else than before. */
-  | 'state';
+  | 'state'
+  /** An attempt may have done its work, although it gave no answer that will do; `outcome` says why. */
+  | 'in-doubt'
+  /** A provider's `verify` is called; `fault` says what it is going to do, `outcome` what it knows. */
+  | 'verify'
+  /** A provider's `compensate` is called; `fault` says what it is going to do. */
+  | 'compensate'
+  /** An effect is undone. */
+  | 'compensated'
+  /** The engine has given up on undoing an effect, and said so. */
+  | 'compensation-failed'
+  /** What a provider's health check answers from now on: `outcome`. */
+  | 'health'
+  /** A provider's health check is called, and answers `outcome`. */
+  | 'check'
+  /** A provider is `healthy`, `unhealthy` or `probing` from now on: `outcome`. */
+  | 'provider';
 
 /** One thing that happened, in virtual time. */
 export interface TraceEntry {
@@ -46,6 +62,12 @@ export interface TraceEntry {
   readonly input?: unknown;
   readonly output?: unknown;
   readonly error?: unknown;
+  /** Of an effect: its provider is marked so, and a repeat of it none. */
+  readonly idempotent?: true;
+  /** Of an answer: it is the last good one, given once more. */
+  readonly stale?: true;
+  /** Of an answer: an equal trigger's, given again. */
+  readonly reused?: true;
 }
 
 export type Trace = readonly TraceEntry[];
@@ -65,7 +87,7 @@ export function timeline(trace: Trace, marks: ReadonlyMap<TraceEntry, string> = 
 }
 
 function lineOf(entry: TraceEntry, trace: Trace, width: number): string | undefined {
-  const { type, trigger, key, provider = '', attempt, fault, outcome, input, error, state } = entry;
+  const { type, trigger, key, provider = '', attempt, fault, outcome, input, error, state, stale, reused } = entry;
   const who = trigger === undefined ? '' : `#${trigger} `;
   const where = key === undefined ? '' : ` [${key}]`;
   const name = provider.padEnd(width);
@@ -79,7 +101,7 @@ function lineOf(entry: TraceEntry, trace: Trace, width: number): string | undefi
     case 'ended':
       return outcome === 'succeeded' ? undefined : `${who}${name}  attempt ${attempt} ✗ ${outcome}: ${words(error)}`;
     case 'recovered':
-      return `${who}recovered by ${provider}`;
+      return `${who}recovered by ${provider}${stale ? ' (its last good answer)' : ''}${reused ? ' (an answer given before)' : ''}`;
     case 'failed':
     case 'refused':
     case 'rejected':
@@ -96,6 +118,22 @@ function lineOf(entry: TraceEntry, trace: Trace, width: number): string | undefi
       return 'every key not in use is forgotten';
     case 'restart':
       return 'restart: snapshot → JSON → a new engine → restore';
+    case 'in-doubt':
+      return `${who}${name}  attempt ${attempt} is in doubt: ${outcome}`;
+    case 'verify':
+      return `${who}${name}  attempt ${attempt} → verify: ${fault === 'ok' ? outcome : fault}`;
+    case 'compensate':
+      return `${who}${name}  attempt ${attempt} → compensate: ${fault}`;
+    case 'compensated':
+      return `${who}${name}  attempt ${attempt}   effect undone`;
+    case 'compensation-failed':
+      return `${who}${name}  attempt ${attempt} ✗ its effect could not be undone`;
+    case 'health':
+      return `the health check of ${provider}: ${outcome} from now on`;
+    case 'check':
+      return undefined;
+    case 'provider':
+      return `${provider} is ${outcome}`;
   }
 }
 

@@ -283,6 +283,135 @@ describe('examples/chaos.ts', () => {
   });
 });
 
+describe('examples/payments.ts', () => {
+  const { status, stderr, printed } = run('payments.ts');
+  const [story = '', books = ''] = printed.split('The books\n');
+  const order = (name: string) => story.split(new RegExp(`^ {3}${name}: `, 'm'))[1]?.split(/\n {0,3}\S/)[0] ?? '';
+  /** What each ledger holds of an order: the entries as printed, added up. */
+  const held = (name: string) => {
+    const entries = [...order(name).matchAll(/(stripe|paypal) ledger: (charge|refund) (\d+)/g)];
+    const totals = { stripe: 0, paypal: 0 };
+    for (const [, by, what, amount] of entries) {
+      totals[by as keyof typeof totals] += what === 'charge' ? Number(amount) : -Number(amount);
+    }
+    return totals;
+  };
+
+  it('runs by itself, without a complaint', () => {
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  });
+
+  it.each(['order-1', 'order-2'])('charges %s twice, without the safety fields', (name) => {
+    expect(held(name)).toEqual({ stripe: 42, paypal: 42 });
+  });
+
+  it.each([
+    ['order-3', 'answer lost', 'stripe is in doubt: error', 'paid by stripe'],
+    ['order-4', 'answer late', 'stripe is in doubt: timed-out', 'paid by stripe'],
+    ['order-5', 'request lost', 'stripe is in doubt: error', 'paid by paypal'],
+    ['order-6', 'answer late', 'stripe is in doubt: timed-out', 'paid by paypal'],
+    ['order-6', 'answer late', 'stripe has given the money back', 'paid by paypal'],
+    ['order-7', 'answer lost, then down', 'stripe is in doubt: error', 'InDoubtError: stripe may have done it'],
+  ])('tells of %s: %s', (name, mishap, ...lines) => {
+    expect(story).toContain(`${name}: ${mishap}\n`);
+    for (const line of lines) expect(order(name)).toContain(`     ${line}`);
+  });
+
+  it.each([
+    ['order-3', { stripe: 42, paypal: 0 }],
+    ['order-4', { stripe: 42, paypal: 0 }],
+    ['order-5', { stripe: 0, paypal: 42 }],
+    ['order-6', { stripe: 0, paypal: 42 }],
+    ['order-7', { stripe: 42, paypal: 0 }],
+  ])('charges %s once, with them', (name, ledgers) => {
+    expect(held(name)).toEqual(ledgers);
+  });
+
+  it('gives back what it took, where both were charged', () => {
+    expect(order('order-6').match(/(stripe|paypal) ledger: .+/g)).toEqual([
+      'stripe ledger: charge 42',
+      'stripe ledger: refund 42',
+      'paypal ledger: charge 42',
+    ]);
+  });
+
+  it('adds up: the books balance for all but the two that show the danger', () => {
+    const lines = [...books.matchAll(/^ {3}([✓✗]) (order-\d) costs (\d+): stripe holds (\d+), paypal (\d+)$/gm)];
+    const sums = lines.map(([, mark, name, price, ...amounts]) => {
+      const total = amounts.map(Number).reduce((sum, amount) => sum + amount);
+      return { name, mark, isRight: total === Number(price) };
+    });
+    expect(sums).toEqual(
+      [1, 2, 3, 4, 5, 6, 7].map((number) => {
+        const isRight = number > 2;
+        return { name: `order-${number}`, mark: isRight ? '✓' : '✗', isRight };
+      }),
+    );
+    expect(books).toContain('charged twice: order-1 and order-2; with the safety fields: nobody');
+  });
+});
+
+describe('examples/hedging.ts', () => {
+  const { status, stderr, printed } = run('hedging.ts');
+  const measured = [
+    ...printed.matchAll(/^ {3}(no hedge|hedge after \d+) +(\d+) ms +(\d+) ms +(\d+) ms +\+([\d.]+) % +(\d+)$/gm),
+  ].map(([, name = '', ...figures]) => {
+    const [p50 = 0, p95 = 0, p99 = 0, more = 0, aborted = 0] = figures.map(Number);
+    return { name, p50, p95, p99, more, aborted };
+  });
+  const [none, late, good, early] = measured;
+
+  it('runs by itself, without a complaint', () => {
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  });
+
+  it('measures four policies', () => {
+    expect(measured.map(({ name }) => name)).toEqual([
+      'no hedge',
+      'hedge after 150',
+      'hedge after 60',
+      'hedge after 20',
+    ]);
+  });
+
+  it('shows that the tail gets shorter, the earlier the hedge', () => {
+    const tails = measured.map(({ p99 }) => p99);
+    expect(tails).toEqual([...tails].sort((a, b) => b - a));
+    expect(good?.p99).toBeLessThan((none?.p99 ?? 0) / 4);
+    // Whoever is slow is overtaken at the hedge at the earliest.
+    expect(late?.p99).toBeGreaterThan(150);
+  });
+
+  it('shows that the median stays as it is', () => {
+    expect(new Set(measured.slice(0, 3).map(({ p50 }) => p50)).size).toBe(1);
+  });
+
+  it('shows the price: few calls more for a late hedge, many for an early one', () => {
+    expect(none).toMatchObject({ more: 0, aborted: 0 });
+    expect(good?.more).toBeLessThan(10);
+    expect(early?.more).toBeGreaterThan(40);
+  });
+
+  it('tells that each call made in vain was aborted', () => {
+    for (const { more, aborted } of measured) expect(aborted).toBeCloseTo((2_000 * more) / 100, -1);
+  });
+
+  it('draws bars as long as its figures', () => {
+    const bars = [...(printed.split('p99\n')[1] ?? '').matchAll(/ (█+) (\d+) ms/g)];
+    expect(bars.map(([, , figure]) => Number(figure))).toEqual(measured.map(({ p99 }) => p99));
+    for (const [, bar = '', figure] of bars) {
+      expect(Math.abs(bar.length - (50 * Number(figure)) / (none?.p99 ?? 1))).toBeLessThan(1);
+    }
+  });
+
+  it('says the same when run again, and something else for another seed', () => {
+    expect(run('hedging.ts').printed).toBe(printed);
+    const other = run('hedging.ts', '7');
+    expect(other).toMatchObject({ status: 0, stderr: '' });
+    expect(other.printed.replace('seed 7', 'seed 1')).not.toBe(printed);
+  });
+});
+
 /** White space apart, and the commas that a formatter puts behind the last of a list. */
 function spaceless(code: string): string {
   return code.replace(/\s+/g, '').replace(/,(?=[})])/g, '');

@@ -41,7 +41,7 @@ describe('AnyFallbackError', () => {
     expectTypeOf<ByCode<'ERR_CLOSED'>>().toEqualTypeOf<EngineClosedError>();
   });
 
-  it('covers twelve codes, and a switch over them is exhaustive', () => {
+  it('covers thirteen codes, and a switch over them is exhaustive', () => {
     function lasting(error: AnyFallbackError): number | string | undefined {
       switch (error.code) {
         case 'ERR_INVALID_REQUEST':
@@ -62,6 +62,8 @@ describe('AnyFallbackError', () => {
           return error.timeout;
         case 'ERR_DEADLINE':
           return error.deadline;
+        case 'ERR_IN_DOUBT':
+          return error.provider;
         case 'ERR_CLOSED':
           return error.id;
         default:
@@ -129,7 +131,7 @@ describe('on', () => {
     });
   });
 
-  it('knows the eleven documented types, and no other', () => {
+  it('knows the documented types, and no other', () => {
     expectTypeOf<EventType>().toEqualTypeOf<
       | 'triggered'
       | 'attempt-started'
@@ -142,6 +144,12 @@ describe('on', () => {
       | 'reset'
       | 'evicted'
       | 'late'
+      | 'provider-unhealthy'
+      | 'provider-probing'
+      | 'provider-healthy'
+      | 'in-doubt'
+      | 'compensated'
+      | 'compensation-failed'
     >();
     // @ts-expect-error no such type
     on('trigger', () => {});

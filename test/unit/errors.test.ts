@@ -515,6 +515,8 @@ describe('any error', () => {
         return error.timeout;
       case 'ERR_DEADLINE':
         return error.deadline;
+      case 'ERR_IN_DOUBT':
+        return [error.provider, error.attempts.length];
       case 'ERR_CLOSED':
         return 'closed';
       default:

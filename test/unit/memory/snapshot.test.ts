@@ -498,3 +498,19 @@ describe('a bad snapshot', () => {
     expect(() => engine().api.restore(hostile)).toThrow(InvalidSnapshotError);
   });
 });
+
+it('restores a full cache beside keys that have updates of their own, and loses none', async () => {
+  const full = () => {
+    const { fallback } = createDuctape({ env: 'e', product: 'p', cache: { max: 2 } });
+    fallback.define(defineFallback({ tag: 'f', providers: [{ name: 'a', value: 1 }] }));
+    return fallback;
+  };
+  const one = full();
+  await one.run({ fallback_tag: 'f', action: 'update', cache: 'pinned', input: { maxRetries: 1 } });
+  for (const cache of ['x', 'y']) await one.run({ fallback_tag: 'f', action: 'trigger', cache });
+  await one.run({ fallback_tag: 'f', action: 'trigger', cache: 'pinned' });
+  const snapshot = JSON.parse(JSON.stringify(one.snapshot()));
+  const other = full();
+  expect(other.restore(snapshot)).toEqual({ restored: snapshot.machines.length, skipped: [] });
+  expect(other.snapshot().machines).toEqual(snapshot.machines);
+});

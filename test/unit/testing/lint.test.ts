@@ -215,3 +215,185 @@ describe('a fallback that one failure locks', () => {
     expect(found({ providers: [later], maxRetries, resetAfter })).toEqual(expected);
   });
 });
+
+describe('the fields of provider safety', () => {
+  const verify = () => ({ done: false });
+  const check = () => true;
+  const codes = (definition: object, options?: LintOptions) =>
+    found(definition, options).filter((text) => !text.includes('no-last-resort'));
+
+  it('are no last resort, and hide nobody, where there may be no last good answer', () => {
+    const old = { name: 'old', lastGood: { maxAge: 1_000 } };
+    expect(found({ providers: [{ name: 'a', run, timeout: 10 }, old] })).toEqual(['info no-last-resort providers']);
+    expect(found({ providers: [old, later] })).toEqual([]);
+  });
+
+  it('may all be used without a finding', () => {
+    const doubt = { inDoubt: 'verify', inDoubtWhen: () => false, verify, compensate: run };
+    const watched = {
+      breaker: { failures: 3, cooldown: 10_000 },
+      healthcheck: { check, interval: 1_000 },
+      concurrency: 5,
+    };
+    const providers = [
+      { name: 'a', run, timeout: 500, hedge: 100, idempotent: true, ...doubt, ...watched },
+      { name: 'b', run, timeout: 500, retries: 1, idempotent: true, ...watched },
+      { name: 'old', lastGood: { maxAge: 60_000 } },
+      later,
+    ];
+    const whole = { reuse: { maxAge: 0 }, retryBudget: { ratio: 0.2, minPerSecond: 1 }, whenAllUnhealthy: 'fail' };
+    expect(found({ providers, ...whole })).toEqual([]);
+  });
+
+  describe('effects that may land twice', () => {
+    const charge = { name: 'a', run, timeout: 10 };
+    const second = { name: 'b', run, timeout: 10, inDoubt: 'stop' };
+    const twice = 'warning double-effect providers[0]';
+
+    it.each([
+      ['nothing said of it', {}, [twice]],
+      ['a doubt that is only told of', { inDoubtWhen: () => true }, [twice]],
+      ['idempotent', { idempotent: true }, []],
+      ["inDoubt: 'stop'", { inDoubt: 'stop' }, []],
+      ["inDoubt: 'verify'", { inDoubt: 'verify', verify }, []],
+      ['compensate', { compensate: run }, []],
+      ['no timeout', { timeout: null }, ['warning unlimited-provider providers[0].timeout']],
+    ])('are found before another provider that runs: %s', (_what, fields, expected) => {
+      expect(codes({ providers: [{ ...charge, ...fields }, second] })).toEqual(expected);
+    });
+
+    it('are found before a retry, but not before a value', () => {
+      expect(codes({ providers: [charge, later] }, { effects: true })).toEqual([]);
+      const [finding] = lintFallback(define({ providers: [{ ...charge, retries: 1 }, later] }), { effects: true });
+      expect(finding?.message).toBe('"a" may have done its work when it times out, and its retry does it once more');
+    });
+
+    it('are looked for where anything is said of effects, or where that is asked', () => {
+      const plain = { providers: [charge, { ...charge, name: 'b' }, later] };
+      expect(found(plain)).toEqual([]);
+      expect(found(plain, { effects: true })).toEqual([twice]);
+      const knowing = { providers: [charge, second, later] };
+      expect(found(knowing)).toEqual([twice]);
+      expect(found(knowing, { effects: false })).toEqual([]);
+      expect(() => lintFallback(define(plain), { effects: 1 } as never)).toThrow(InvalidRequestError);
+    });
+
+    it('are found in the order they are tried in', () => {
+      const providers = [second, charge];
+      expect(codes({ providers })).toEqual([]);
+      expect(codes({ providers, fallbackProvider: 'a' })).toEqual(['warning double-effect providers[1]']);
+    });
+  });
+
+  it.each([
+    [{ idempotent: true, compensate: run, retries: 1, backoff: 0, timeout: 10 }, true],
+    [{ idempotent: true, compensate: run, timeout: 10 }, false],
+    [{ compensate: run, retries: 1, backoff: 0, timeout: 10 }, false],
+  ])('undo no answer: %o (%s)', (fields, isFound) => {
+    const expected = isFound ? ['warning undone-answer providers[0].compensate'] : [];
+    expect(found({ providers: [{ name: 'a', run, ...fields }, later] })).toEqual(expected);
+  });
+
+  it.each([
+    [100, 100, undefined, 'its timeout of 100 ms strikes before'],
+    [99, 100, undefined, undefined],
+    [50, 100, 50, 'its deadline of 50 ms strikes before'],
+    [50, 100, 200, undefined],
+  ])('have a hedge of %i ms used: timeout %i, deadline %s', (hedge, timeout, deadline, message) => {
+    const providers = [
+      { name: 'a', run, timeout, hedge, idempotent: true },
+      { name: 'b', run, idempotent: true, timeout: 40 },
+      later,
+    ];
+    const findings = lintFallback(define({ providers, deadline })).filter(({ code }) => code === 'hedge-never-used');
+    expect(findings.length).toBe(message ? 1 : 0);
+    if (message) expect(findings[0]?.message).toContain(message);
+  });
+
+  it.each([
+    [{}, 'the verify of "a" is never asked: without a timeout no attempt is in doubt'],
+    [{ inDoubtWhen: () => true }, undefined],
+    [{ accept: () => true }, undefined],
+    [{ timeout: 10 }, undefined],
+  ])('have verify asked: %o', (fields, message) => {
+    const provider = { name: 'a', run, inDoubt: 'verify', verify, ...fields };
+    const [finding] = lintFallback(define({ providers: [provider, later], deadline: 100 }));
+    expect(finding?.message).toBe(message);
+  });
+
+  it('have a verify that hangs ended', () => {
+    const provider = { name: 'a', run, inDoubt: 'verify', verify, inDoubtWhen: () => true };
+    expect(found({ providers: [provider, later] })).toEqual([
+      'warning unlimited-provider providers[0].timeout',
+      'warning verify-without-timeout providers[0].timeout',
+    ]);
+    expect(found({ providers: [provider, later] }, { timeout: 100 })).toEqual([]);
+  });
+
+  it.each([
+    [[200, 300], 100, 'fail', true],
+    [[100, 300], 100, 'fail', false],
+    [[200, undefined], 100, 'fail', false],
+    [[200, 300], 'never', 'fail', false],
+    [[200, 300], 100, 'try', false],
+  ])(
+    'let a probe find somebody: cooldowns %o, resetAfter %s, %s',
+    (cooldowns, resetAfter, whenAllUnhealthy, isFound) => {
+      const providers = cooldowns.map((cooldown, index) => ({
+        name: `p${index}`,
+        run,
+        timeout: 10,
+        ...(cooldown !== undefined && { breaker: { failures: 1, cooldown } }),
+      }));
+      const expected = isFound ? ['warning probe-finds-nobody resetAfter'] : [];
+      expect(codes({ providers, resetAfter, whenAllUnhealthy })).toEqual(expected);
+    },
+  );
+
+  it('watch no health to no end', () => {
+    const breaker = { failures: 1, cooldown: 10 };
+    const provider = { name: 'a', run, timeout: 10 };
+    const useless = ['warning health-without-choice providers[0].breaker'];
+    expect(codes({ providers: [{ ...provider, breaker }] })).toEqual(useless);
+    expect(codes({ providers: [{ ...provider, breaker }], resetAfter: 20, whenAllUnhealthy: 'fail' })).toEqual([]);
+    expect(codes({ providers: [{ ...provider, breaker }, later] })).toEqual([]);
+    const healthcheck = { check, interval: 10 };
+    expect(codes({ providers: [{ ...provider, healthcheck }, later] })).toEqual([
+      'info healthcheck-alone providers[0].healthcheck',
+    ]);
+    expect(codes({ providers: [{ ...provider, healthcheck, breaker }, later] })).toEqual([]);
+  });
+
+  it('give fresh answers before old ones', () => {
+    const old = { name: 'old', lastGood: { maxAge: 1_000 } };
+    const fresh = { name: 'a', run, timeout: 10 };
+    expect(codes({ providers: [old, fresh] })).toEqual(['warning stale-first providers[0]']);
+    expect(codes({ providers: [{ ...old, when: () => true }, fresh] })).toEqual([]);
+    expect(codes({ providers: [fresh, old] })).toEqual([]);
+    expect(codes({ providers: [fresh, old], fallbackProvider: 'old' })).toEqual(['warning stale-first providers[1]']);
+  });
+
+  it('bound what there is', () => {
+    const retryBudget = { ratio: 0.2, minPerSecond: 0 };
+    const none = { ratio: 0, minPerSecond: 0 };
+    const provider = { name: 'a', run, timeout: 10 };
+    const retried = { ...provider, retries: 1 };
+    expect(found({ providers: [provider, later], retryBudget })).toEqual(['info budget-without-retries retryBudget']);
+    expect(found({ providers: [retried, later], retryBudget })).toEqual([]);
+    expect(found({ providers: [retried, later], retryBudget: none })).toEqual(['warning limit-of-nothing retryBudget']);
+  });
+
+  it.each([
+    ['breaker.cooldown', { breaker: { failures: 1, cooldown: 0 } }],
+    ['healthcheck.interval', { breaker: { failures: 1, cooldown: 5 }, healthcheck: { check, interval: 0 } }],
+    ['healthcheck.timeout', { breaker: { failures: 1, cooldown: 5 }, healthcheck: { check, interval: 9, timeout: 0 } }],
+  ])('limit something with %s', (path, fields) => {
+    const providers = [{ name: 'a', run, timeout: 10, ...fields }, later];
+    expect(found({ providers })).toEqual([`warning limit-of-nothing providers[0].${path}`]);
+  });
+
+  it('keep a last good answer for a while', () => {
+    const providers = [{ name: 'a', run, timeout: 10 }, { name: 'old', lastGood: { maxAge: 0 } }, later];
+    expect(found({ providers })).toEqual(['warning limit-of-nothing providers[1].lastGood.maxAge']);
+  });
+});

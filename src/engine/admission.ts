@@ -1,0 +1,72 @@
+import type { Machine, Unit } from '../memory/machine.ts';
+import type { Machines } from '../memory/machines.ts';
+import type { Flight } from './flight.ts';
+
+/** As what a trigger was let in: its outcome counts only in this generation. */
+export class Admission {
+  readonly machine: Machine;
+  readonly #memory: Machines;
+  readonly #flight: Flight;
+  readonly #generation: number;
+  /** A restore begins another. */
+  readonly #life: number;
+  #hasVerdict = false;
+
+  constructor(memory: Machines, machine: Machine, flight: Flight) {
+    this.#memory = memory;
+    this.machine = machine;
+    this.#flight = flight;
+    this.#generation = machine.generation;
+    this.#life = machine.life;
+  }
+
+  /** `undefined`: it is exhausted, and this trigger is not the probe. */
+  static of(memory: Machines, machine: Machine, flight: Flight, now: number): Admission | undefined {
+    const { generation, place } = machine;
+    if (place.state === 'exhausted') {
+      memory.move(machine, { type: 'PROBE', due: machine.isDue(now) }, now);
+      if (machine.generation === generation) return undefined;
+    } else memory.move(machine, EVENTS.TRIGGER, now);
+    machine.triggers++;
+    return new Admission(memory, machine, flight);
+  }
+
+  get unit(): Unit {
+    return this.machine.unit;
+  }
+
+  /** The outcome of a trigger admitted in an older generation moves no machine; an update may have begun a new one. */
+  get isCurrent(): boolean {
+    const { machine } = this;
+    this.#memory.catchUp(machine, machine.unit.limitedAt);
+    return machine.generation === this.#generation;
+  }
+
+  recovered(now: number): void {
+    if (this.machine.life === this.#life) this.machine.recoveries++;
+    this.#move('RECOVERED', now);
+  }
+
+  failed(now: number): void {
+    this.#move('FAILED', now);
+  }
+
+  /** A trigger without a verdict leaves its place, if it was the probe, to another. */
+  end(now: number): void {
+    if (!this.#hasVerdict) this.#move('ABANDONED', now);
+    this.#memory.release(this.machine);
+  }
+
+  #move(type: 'RECOVERED' | 'FAILED' | 'ABANDONED', now: number): void {
+    this.#hasVerdict = true;
+    if (this.isCurrent) this.#memory.move(this.machine, EVENTS[type], now, this.#flight);
+  }
+}
+
+/** Made once: a step's event is looked up, never built. */
+const EVENTS = {
+  TRIGGER: { type: 'TRIGGER' },
+  RECOVERED: { type: 'RECOVERED' },
+  FAILED: { type: 'FAILED' },
+  ABANDONED: { type: 'ABANDONED' },
+} as const;

@@ -1,0 +1,86 @@
+import { DEFAULT_BACKOFF } from '../definition/definition.ts';
+import { show } from '../quote.ts';
+import { Attempt, type Outcome, succeeded } from './attempt.ts';
+import { compensate } from './compensation.ts';
+import { Effect } from './effect.ts';
+import type { Args, Protected } from './risk.ts';
+import { Verification } from './verification.ts';
+
+/** The risky call itself: any answer of it will do. */
+export class PrimaryAttempt extends Attempt {
+  /** Where what it may have done to the world matters. */
+  readonly effect: Effect | undefined;
+  readonly #call: Protected;
+  readonly #self: unknown;
+
+  constructor(call: Protected, self: unknown) {
+    super(call.flight);
+    this.#call = call;
+    this.#self = self;
+    this.effect = call.risk.doubts?.compensate && new Effect((output) => this.#undo(output));
+  }
+
+  /** Asks whether it has done its work, which it has not told. */
+  verification(): Verification {
+    const { flight, risk, args } = this.#call;
+    return new Verification(flight, 'primary', () => risk.doubts?.verify?.(...args), succeeded);
+  }
+
+  protected override get who(): string {
+    return show('primary');
+  }
+
+  protected override work(): unknown {
+    return this.#call.risk.work(this, this.#self, this.#call.args);
+  }
+
+  protected override judge(output: unknown): Outcome {
+    return succeeded(output);
+  }
+
+  protected override land(output: unknown): void {
+    this.effect?.land(output);
+  }
+
+  protected override late(): void {}
+
+  #undo(output: unknown): void {
+    const { engine, flight, risk, args } = this.#call;
+    const { doubts, timeout } = risk;
+    if (!doubts) return;
+    compensate({
+      ...engine,
+      of: flight,
+      provider: 'primary',
+      attempt: 1,
+      input: inputOf(args),
+      output,
+      retries: doubts.compensateRetries,
+      backoff: DEFAULT_BACKOFF,
+      timeout,
+      work: () => doubts.compensate?.(output, ...args),
+    });
+  }
+}
+
+/** What events tell of a primary's input: its arguments. */
+export function inputOf(args: Args): unknown {
+  return [...args];
+}
+
+/** What the primary of `call` is given. */
+export class PrimaryContext {
+  readonly #attempt: Attempt;
+
+  constructor(attempt: Attempt) {
+    this.#attempt = attempt;
+  }
+
+  get id(): string {
+    return this.#attempt.flight.id;
+  }
+
+  get signal(): AbortSignal {
+    return this.#attempt.signal;
+  }
+}

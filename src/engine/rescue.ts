@@ -1,0 +1,152 @@
+import type { Checked } from '../definition/check.ts';
+import { isThenable, validate } from '../definition/standard.ts';
+import { InDoubtError } from '../errors.ts';
+import { discreet } from '../quote.ts';
+import type { Failure, Outcome } from './attempt.ts';
+import type { Interruption } from './flight.ts';
+import { type Answer, ask } from './predicate.ts';
+import { inputOf, type PrimaryAttempt } from './primary.ts';
+import { keysOf, remember } from './recollection.ts';
+import { rejectLater } from './rejected.ts';
+import { type Addressed, addressed, asked, type Protected } from './risk.ts';
+import { Trigger } from './trigger.ts';
+import { NOT_DONE } from './verification.ts';
+
+/** Tells the primary's health how it went. */
+export type Guard = (verdict: 'SUCCEEDED' | 'FAILED' | 'ABANDONED', error?: unknown) => void;
+
+/** What may be known of a primary that failed. */
+interface Primary {
+  readonly guard?: Guard | undefined;
+  readonly attempt?: PrimaryAttempt | undefined;
+}
+
+/** The primary has failed: what then; the flight ends with it. */
+export function rescue(call: Protected, failure: Failure, { guard, attempt }: Primary): void {
+  const { flight, risk } = call;
+  const { kind, error } = failure;
+  try {
+    // The caller's abort never falls back, and after close() there is nothing to fall back to.
+    if (kind === 'aborted') {
+      guard?.('ABANDONED');
+      if (attempt && risk.doubts) tellDoubt(call, 'aborted', error);
+      attempt?.effect?.drop();
+      throw flight.refusal(flight.interruption as Interruption);
+    }
+    flight.primary = { error };
+    flight.tag = risk.tag;
+    const place = addressed(call);
+    const handle = risk.handle ?? place.home.definition.handle;
+    const answer: Answer = kind === 'failed' && handle ? ask('handle', handle, error) : { says: true };
+    const isTheirs = !answer.fault && !answer.says;
+    guard?.(isTheirs ? 'ABANDONED' : 'FAILED', error);
+    if (isTheirs) throw error;
+    if (answer.fault) flight.met = [answer.fault.error];
+    if (!attempt || !resolveDoubt(call, place, failure, attempt)) fallBack(call, place, error);
+  } catch (thrown) {
+    guard?.('ABANDONED');
+    attempt?.effect?.drop();
+    giveUp(call, thrown);
+  }
+}
+
+/** Triggers the fallback; `error` is what the primary met, now or when last called. */
+export function fallBack(call: Protected, { request, home }: Addressed, error: unknown): void {
+  const { engine, flight, resolve, reject } = call;
+  try {
+    const trigger = new Trigger(engine, flight, asked(call, request, error), home, engine.clock.now());
+    trigger.settle(({ output }) => resolve(output), reject);
+  } catch (thrown) {
+    giveUp(call, thrown);
+  }
+}
+
+/** The primary's answer is a good one, too, for the providers that give the last of them again. */
+export function rememberPrimary(call: Protected, output: unknown): void {
+  try {
+    const { request, home } = addressed(call);
+    if (!home.definition.remembers) return;
+    const at = call.engine.clock.now();
+    const { input } = asked(call, request, undefined);
+    const keep = (parsed: Checked<unknown>) => {
+      if (parsed.issues) return;
+      const asking = { tools: call.engine, request, home, input: parsed.value };
+      remember(call.engine, home, keysOf(asking), { provider: 'primary', output, at });
+    };
+    const parsed = home.definition.input ? validate(home.definition.input, input) : { value: input };
+    if (isThenable(parsed)) parsed.then(keep, () => {});
+    else keep(parsed);
+  } catch {
+    // What has no input of its own has no key to be remembered by.
+  }
+}
+
+export function giveUp({ flight, reject }: Protected, error: unknown): void {
+  flight.end();
+  rejectLater(reject, error);
+}
+
+/** Whether the primary is in such doubt that nothing is triggered, or not yet. @throws InDoubtError */
+function resolveDoubt(call: Protected, place: Addressed, failure: Failure, attempt: PrimaryAttempt): boolean {
+  const { risk, flight, engine } = call;
+  const { doubts } = risk;
+  const because = doubts && becauseOf(call, failure);
+  if (because) tellDoubt(call, because, failure.error);
+  if (!doubts || !because || doubts.inDoubt === 'next') {
+    attempt.effect?.drop();
+    return false;
+  }
+  if (doubts.inDoubt === 'stop' || flight.isOver(engine.clock.now())) {
+    attempt.effect?.drop();
+    throw new InDoubtError('primary', [], [], flight);
+  }
+  const verification = attempt.verification();
+  const conclude = () => concludeVerification(call, place, failure, attempt, verification.outcome as Outcome);
+  verification.watch();
+  verification.begin(risk.timeout, engine.clock.now());
+  if (verification.outcome) conclude();
+  else verification.onEnd(conclude);
+  return true;
+}
+
+function concludeVerification(
+  call: Protected,
+  place: Addressed,
+  { error }: Failure,
+  { effect }: PrimaryAttempt,
+  outcome: Outcome,
+): void {
+  const { flight, resolve } = call;
+  if (outcome.kind === 'succeeded' && outcome.output !== NOT_DONE) {
+    effect?.use();
+    if (call.engine.registry.isRemembering) rememberPrimary(call, outcome.output);
+    flight.end();
+    resolve(outcome.output);
+    return;
+  }
+  effect?.drop();
+  if (outcome.kind === 'succeeded') fallBack(call, place, error);
+  else if (outcome.kind === 'aborted') giveUp(call, flight.refusal(flight.interruption as Interruption));
+  else giveUp(call, new InDoubtError('primary', [outcome.error], [], flight));
+}
+
+function becauseOf({ risk, flight }: Protected, failure: Failure): 'timed-out' | 'error' | undefined {
+  if (failure.kind === 'timed-out') return 'timed-out';
+  if (!risk.doubts?.inDoubtWhen) return undefined;
+  const answer = ask('inDoubtWhen', risk.doubts.inDoubtWhen, failure.error);
+  if (answer.fault) flight.met = [...(flight.met ?? []), answer.fault.error];
+  return answer.fault || answer.says ? 'error' : undefined;
+}
+
+function tellDoubt(call: Protected, because: 'timed-out' | 'error' | 'aborted', error: unknown): void {
+  const { engine, flight, args } = call;
+  if (!engine.events.wants('in-doubt')) return;
+  try {
+    addressed(call);
+  } catch {
+    // Aborted before it was known where its fallback is, which is nowhere: there is no place to tell of.
+    return;
+  }
+  const facts = { provider: 'primary', attempt: 1, because, input: inputOf(args), error };
+  engine.events.emit('in-doubt', flight, discreet(facts, flight.token));
+}

@@ -1,0 +1,110 @@
+import { type AnyFunction, isFunction } from '../definition/check.ts';
+import type { Doubts } from '../definition/definition.ts';
+import { type Request, readRequest, withInput } from '../definition/request.ts';
+import type { Breaker } from '../definition/safety.ts';
+import { isThenable } from '../definition/standard.ts';
+import { InvalidInputError, InvalidRequestError, type Where } from '../errors.ts';
+import type { Home } from '../memory/machine.ts';
+import { quote } from '../quote.ts';
+import type { Attempt } from './attempt.ts';
+import type { Flight } from './flight.ts';
+import { type Engine, whereOf } from './run.ts';
+
+export type Args = readonly unknown[];
+
+/** A risky call, its primary, and how to trigger its fallback: all that is the same from call to call. */
+export interface Risk {
+  readonly tag: string;
+  readonly timeout: number | null;
+  readonly handle: AnyFunction | undefined;
+  readonly breaker: Breaker | undefined;
+  readonly doubts: Doubts | undefined;
+  work(attempt: Attempt, self: unknown, args: Args): unknown;
+  limits(args: Args): unknown;
+  place(args: Args): {
+    readonly env: unknown;
+    readonly product: unknown;
+    readonly cache: unknown;
+    readonly session: unknown;
+  };
+  input(error: unknown, args: Args): unknown;
+  /** Where its fallback is, if that is the same for every call. */
+  readonly standing: Addressed | undefined;
+}
+
+/** A trigger's request, its input still to come, and the fallback that it asks for. */
+export interface Addressed {
+  readonly request: Request;
+  readonly where: Where;
+  readonly home: Home;
+}
+
+/** A call of a risk that is under way, and whom to tell how it ends. */
+export interface Protected {
+  readonly engine: Engine;
+  readonly flight: Flight;
+  readonly risk: Risk;
+  readonly args: Args;
+  resolve(output: unknown): void;
+  reject(error: unknown): void;
+  /** Once that has been asked. */
+  place?: Addressed;
+}
+
+/** A place with nothing in it that depends on the call, read once. One that is wrong is told of when it is needed. */
+export function standing({ registry, defaults }: Engine, asked: Record<string, unknown>): Addressed | undefined {
+  if (Object.values(asked).some(isFunction)) return undefined;
+  try {
+    const request = readRequest(asked, defaults);
+    return { request, where: whereOf(request), home: registry.find(request) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Where this call's fallback is; its flight knows it from now on. */
+export function addressed(call: Protected): Addressed {
+  const { engine, flight, risk, args } = call;
+  const known = risk.standing ?? call.place;
+  if (known) {
+    flight.locate(known.where);
+    return known;
+  }
+  const place = made(flight, () => risk.place(args));
+  const request = readRequest({ ...place, fallback_tag: risk.tag, action: 'trigger' }, engine.defaults, flight);
+  const where = whereOf(request);
+  flight.locate(where);
+  call.place = { request, where, home: engine.registry.find(request, flight) };
+  return call.place;
+}
+
+/** What the functions among the options make of a call's arguments. */
+export function made<T>(where: Where, make: () => T): T {
+  try {
+    return make();
+  } catch (thrown) {
+    const message = `expected functions that make options of the call's arguments, got one that threw ${quote(thrown)}`;
+    throw new InvalidRequestError([{ path: 'options', message }], where, [thrown]);
+  }
+}
+
+/** The request with the input that is made of the primary's error. */
+export function asked({ flight, risk, args }: Protected, request: Request, error: unknown): Request {
+  return withInput(request, inputOf(flight, risk, args, error), flight);
+}
+
+function inputOf(flight: Flight, risk: Risk, args: Args, error: unknown): unknown {
+  let message: string;
+  const thrown: unknown[] = [];
+  try {
+    const input = risk.input(error, args);
+    if (!isThenable(input)) return input;
+    new Promise((resolve) => resolve(input)).catch(() => {});
+    message = 'got a promise';
+  } catch (fault) {
+    thrown.push(fault);
+    message = `got one that threw ${quote(fault)}`;
+  }
+  const issue = { path: 'input', message: `expected a function that makes the fallback's input at once, ${message}` };
+  throw new InvalidInputError([issue], flight, thrown);
+}

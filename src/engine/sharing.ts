@@ -1,0 +1,47 @@
+import type { Remembering } from '../definition/definition.ts';
+import { InvalidInputError } from '../errors.ts';
+import type { Shared } from '../memory/answers.ts';
+import { quote } from '../quote.ts';
+import type { TriggerResult } from '../types.ts';
+import type { Attempted } from './provider-attempt.ts';
+import { keyOf } from './recollection.ts';
+
+type Resolve = (result: TriggerResult) => void;
+type Reject = (error: unknown) => void;
+
+/** What makes triggers equal; `undefined`: this one equals no other. @throws InvalidInputError */
+export function reuseKey(asking: Attempted, { key }: Remembering): string | undefined {
+  const made = keyOf(asking, '', key);
+  if (!made.fault) return made.key;
+  const { error } = made.fault;
+  const message = `expected a function that makes a key of the input at once, got one that threw ${quote(error)}`;
+  throw new InvalidInputError([{ path: 'reuse.key', message }], asking.flight, [error]);
+}
+
+/** Settles as before, but remembers the answer, and tells all that wait for it. */
+export function led(trigger: Attempted, key: string, resolve: Resolve, reject: Reject): [Resolve, Reject] {
+  const { home, flight, tools } = trigger;
+  let tell!: (outcome: Shared) => void;
+  const shared = new Promise<Shared>((settle) => {
+    tell = settle;
+  });
+  home.shared ??= new Map();
+  home.shared.set(key, shared);
+  const end = (outcome: Shared) => {
+    home.shared?.delete(key);
+    tell(outcome);
+  };
+  return [
+    (result) => {
+      const { provider, output, stale } = result;
+      if (!stale) tools.memory.recall.reused(home).keep(key, { provider, output, at: tools.clock.now() });
+      end({ result });
+      resolve(result);
+    },
+    (thrown) => {
+      // Its own caller's abort or deadline is not the others'.
+      end(flight.interruption ? {} : { error: { thrown } });
+      reject(thrown);
+    },
+  ];
+}

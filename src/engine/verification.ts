@@ -1,0 +1,47 @@
+import { isObject } from '../definition/check.ts';
+import { show } from '../quote.ts';
+import { Attempt, failed, type Outcome, succeeded } from './attempt.ts';
+import type { Flight } from './flight.ts';
+
+/** What a verification succeeds with when the work was not done. */
+export const NOT_DONE = Symbol('not done');
+
+/** Asks whether an attempt in doubt has done its work. It succeeds with the answer, or with {@link NOT_DONE}. */
+export class Verification extends Attempt {
+  readonly #provider: string;
+  readonly #ask: (attempt: Attempt) => unknown;
+  readonly #judge: (output: unknown) => Outcome | PromiseLike<Outcome>;
+
+  constructor(
+    flight: Flight,
+    provider: string,
+    ask: (attempt: Attempt) => unknown,
+    judge: (output: unknown) => Outcome | PromiseLike<Outcome>,
+  ) {
+    super(flight);
+    this.#provider = provider;
+    this.#ask = ask;
+    this.#judge = judge;
+  }
+
+  protected override get who(): string {
+    return `the verify of ${show(this.#provider)}`;
+  }
+
+  protected override work(): unknown {
+    return this.#ask(this);
+  }
+
+  protected override judge(answer: unknown): Outcome | PromiseLike<Outcome> {
+    const { done, output } = isObject(answer) ? answer : {};
+    if (done === true) return this.#judge(output);
+    if (done === false) return succeeded(NOT_DONE);
+    return failed(
+      new TypeError(`expected { done: true, output } or { done: false } of ${this.who}, got ${show(answer)}`),
+    );
+  }
+
+  protected override land(): void {}
+
+  protected override late(): void {}
+}

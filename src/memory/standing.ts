@@ -1,0 +1,38 @@
+import type { Place, Stepper } from '../machine/step.ts';
+
+interface Event<C> {
+  readonly type: string;
+  readonly due?: boolean;
+  readonly config?: C;
+}
+
+/** Where one remembered machine stands in its statechart, and beside it the time and the generation. */
+export class Standing<C extends object, P extends string, S extends string> {
+  place: Place<C, P, S>;
+  /** Outcomes of what was admitted in an older one move nothing. */
+  generation = 0;
+  /** When the wait that it is in began; `-Infinity`: it is over. */
+  since = 0;
+
+  constructor(place: Place<C, P, S>) {
+    this.place = place;
+  }
+
+  /** Takes a step: the statechart decides, the time and the generation follow. */
+  move<E extends Event<C>>(stepper: Stepper<C, P, S, E>, event: E, now: number): void {
+    const step = stepper.step(this.place, event);
+    this.stand(step.to);
+    if (step.newGeneration) this.generation++;
+    if (step.wait !== 'on') this.since = step.wait === 'anew' ? now : Number.NEGATIVE_INFINITY;
+  }
+
+  /** Stands at `place` from now on. */
+  stand(place: Place<C, P, S>): void {
+    this.place = place;
+  }
+
+  /** Whether `wait` ms have passed since the wait began; `null`: it never ends. */
+  hasWaited(wait: number | null, now: number): boolean {
+    return wait !== null && now - this.since >= wait;
+  }
+}
