@@ -8,8 +8,6 @@ import {
 } from '../../../src/index.ts';
 import { settled, virtualClock } from '../../virtual-clock.ts';
 
-// For `it.fails`, BUG and DOUBT, see test/unit/engine/health.test.ts.
-
 const place = { fallback_tag: 'pay' };
 const trigger = { ...place, action: 'trigger' } as const;
 const json = (value: unknown) => JSON.parse(JSON.stringify(value));
@@ -259,6 +257,7 @@ describe('a snapshot of the primary', () => {
       provider: 'primary',
       snapshot: expect.objectContaining(state('unhealthy', 2)),
       waited: 60,
+      breaker: { failures: 2, cooldown: 100 },
     });
     expect(JSON.stringify(snapshot)).not.toContain('secret reason');
     const other = world(7_000);
@@ -311,9 +310,7 @@ describe('a snapshot of the primary', () => {
     });
   });
 
-  // SPEC.md, law 8: restore is indistinguishable from the original but for lastError and ids. The breaker of the primary is not
-  // in the snapshot, so that until the next call its cooldown is taken for 0.
-  it.fails('BUG: tells the same retryAfter before the next call', async () => {
+  it('tells the same retryAfter before the next call', async () => {
     const one = world();
     await one.risk(down);
     await one.risk(down);
@@ -400,8 +397,7 @@ describe('restore, where the definition has changed', () => {
     expect(await other.fire()).toMatchObject({ provider: 'one' });
   });
 
-  // memory/snapshot.ts, restoreHealth: `isGuarded` holds for a provider with nothing but a concurrency, too.
-  it.fails('BUG: does not leave a provider unhealthy for ever that has a concurrency only', async () => {
+  it('does not leave a provider unhealthy for ever that has a concurrency only', async () => {
     const other = engine({ one: { concurrency: 3 } });
     other.run.mockResolvedValue('well');
     other.api.restore(await unhealthy());
@@ -409,8 +405,7 @@ describe('restore, where the definition has changed', () => {
     expect(await other.fire()).toMatchObject({ provider: 'one' });
   });
 
-  // memory/snapshot.ts: the failures of a provider that was once set healthy by hand are counted and written, and then refused.
-  it.fails('BUG: skips nothing where nothing has changed', async () => {
+  it('skips nothing where nothing has changed', async () => {
     const one = engine({ one: {} });
     await one.byHand('healthy');
     await one.fail(1);
@@ -449,7 +444,11 @@ describe('restore of a health that no engine wrote', () => {
     ],
     ['that is no list', { health: { one: healthOf('unhealthy', 1) } }, 'machines[0].health'],
     ['that is null', { health: null }, 'machines[0].health'],
-    ['second in its list', { health: [healthOf('held', 0), healthOf('sick', 0)] }, 'machines[0].health[1].snapshot'],
+    [
+      'second in its list',
+      { health: [healthOf('held', 0), { ...healthOf('sick', 0), provider: 'two' }] },
+      'machines[0].health[1].snapshot',
+    ],
     ['of a primary that does not exist', { primary: healthOf('sick', 0) }, 'machines[0].primary.snapshot'],
     ['of a primary in a list', { primary: [healthOf('healthy', 0)] }, 'machines[0].primary'],
   ];
@@ -501,18 +500,16 @@ describe('restore of a health that no engine wrote', () => {
     expect(health()).toMatchObject({ health: 'unhealthy', failures: 7, retryAfter: 100 });
   });
 
-  // A machine given twice is an error; so should a provider be, of which the last now wins in silence.
-  it.fails('DOUBT: refuses the same provider twice', () => {
+  it('refuses the same provider twice', () => {
     const { api } = engine();
     const twice = { health: [healthOf('unhealthy', 2, 0), healthOf('healthy', 0)] };
     expect(() => api.restore(snapshotOf(twice))).toThrow(InvalidSnapshotError);
   });
 
-  // Health belongs to no key; what stands at one is dropped in silence.
-  it.fails('DOUBT: refuses the health of a key, or reports that it was left out', () => {
+  it('refuses the health of a key', () => {
     const { api } = engine();
-    const { skipped } = api.restore(snapshotOf({ cache: 'k', health: [healthOf('unhealthy', 2, 0)] }));
-    expect(skipped).toHaveLength(1);
+    const snapshot = snapshotOf({ cache: 'k', health: [healthOf('unhealthy', 2, 0)] });
+    expect(() => api.restore(snapshot)).toThrow('expected no health beside a cache key');
   });
 });
 
