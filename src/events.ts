@@ -96,13 +96,13 @@ export class Events {
     updated: [],
     reset: [],
     evicted: [],
+    late: [],
     'provider-unhealthy': [],
     'provider-probing': [],
     'provider-healthy': [],
     'in-doubt': [],
     compensated: [],
     'compensation-failed': [],
-    late: [],
   };
 
   /** Whether anyone has ever listened: most engines are asked seven times a trigger, and need not look. */

@@ -438,7 +438,7 @@ describe('a listener', () => {
   });
 });
 
-it('has eleven types', () => {
+it('has eleven types, and six of provider safety', () => {
   expect(new Events(virtualClock()).types).toEqual([
     'triggered',
     'attempt-started',
@@ -451,5 +451,11 @@ it('has eleven types', () => {
     'reset',
     'evicted',
     'late',
+    'provider-unhealthy',
+    'provider-probing',
+    'provider-healthy',
+    'in-doubt',
+    'compensated',
+    'compensation-failed',
   ]);
 });
