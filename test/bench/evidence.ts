@@ -16,6 +16,7 @@ export function evidence(): string {
   const parts = [
     ['Speed and memory', '`npm run bench`', toMarkdown(report()).trim()],
     ['Hazards', '`npm run torture`', body('torture.md')],
+    ['Soak', '`npm run soak`', body('soak.md')],
   ];
   const lead =
     '# Evidence\n\nEach section is what a script printed, and a test holds it to the result files in `test/bench/results`. Run them yourself: the peers are installed apart, and everything runs on Node 24.';
