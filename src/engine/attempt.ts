@@ -1,6 +1,7 @@
 import { LONGEST } from '../definition/check.ts';
 import { isThenable } from '../definition/standard.ts';
 import { AttemptTimeoutError } from '../errors.ts';
+import type { Effect } from './effect.ts';
 import type { Flight, Interruption, Waiter } from './flight.ts';
 
 /** What became of one guarded call. Failure is a value here; only the face throws. */
@@ -33,6 +34,8 @@ export const failed = (error: unknown, by: 'work' | 'output' | 'predicate' = 'wo
 export abstract class Attempt implements Waiter {
   /** How it has ended, if it has: before it began, even, where its flight is over. */
   outcome: Outcome | undefined = undefined;
+  /** Where what it may have done to the world matters. */
+  effect: Effect | undefined = undefined;
   /** Its work has been asked for. */
   isBegun = false;
   readonly flight: Flight;
@@ -56,14 +59,13 @@ export abstract class Attempt implements Waiter {
 
   protected abstract work(): unknown;
 
-  /** Whether an output will do. */
-  protected abstract judge(output: unknown): Outcome | PromiseLike<Outcome>;
+  /** Whether an output will do; any will, where nothing else is said. */
+  protected judge(output: unknown): Outcome | PromiseLike<Outcome> {
+    return succeeded(output);
+  }
 
-  /** Its work was done, in time or late, acceptably or not. */
-  protected abstract land(output: unknown): void;
-
-  /** It settled after it was given up on. */
-  protected abstract late(outcome: 'fulfilled' | 'rejected', error: unknown): void;
+  /** It settled after it was given up on; which is its own affair, where nothing else is said. */
+  protected late(_outcome: 'fulfilled' | 'rejected', _error: unknown): void {}
 
   /** Who is to answer. */
   protected abstract get who(): string;
@@ -81,9 +83,9 @@ export abstract class Attempt implements Waiter {
     try {
       const result = this.work();
       if (isThenable(result)) this.#pend(result, (output) => this.#weigh(output), timeout, start);
-      else if (this.outcome) this.land(result);
+      else if (this.outcome) this.effect?.land(result);
       else {
-        this.land(result);
+        this.effect?.land(result);
         const verdict = this.judge(result);
         if (isThenable(verdict)) this.#pend(verdict, (judged) => this.#take(judged), timeout, start);
         else this.end(verdict);
@@ -136,7 +138,7 @@ export abstract class Attempt implements Waiter {
   }
 
   #weigh(output: unknown): void {
-    this.land(output);
+    this.effect?.land(output);
     if (this.outcome) {
       this.late('fulfilled', undefined);
       return;

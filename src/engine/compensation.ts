@@ -2,7 +2,7 @@ import type { Doubts, Wait } from '../definition/definition.ts';
 import type { Events } from '../events.ts';
 import { show } from '../quote.ts';
 import type { Clock } from '../types.ts';
-import { Attempt, type Outcome, succeeded } from './attempt.ts';
+import { Attempt, type Outcome } from './attempt.ts';
 import { waitAfter } from './backoff.ts';
 import { drive, type Pending } from './drive.ts';
 import { Flight } from './flight.ts';
@@ -79,14 +79,6 @@ class Undo extends Attempt {
   protected override work(): unknown {
     return this.#undoing.work(this);
   }
-
-  protected override judge(output: unknown): Outcome {
-    return succeeded(output);
-  }
-
-  protected override land(): void {}
-
-  protected override late(): void {}
 }
 
 function ignore(): void {}

@@ -4,7 +4,7 @@ import type { Healths } from '../memory/healths.ts';
 import type { Unit } from '../memory/machine.ts';
 import { show } from '../quote.ts';
 import type { HealthContext } from '../types.ts';
-import { Attempt, type Outcome, succeeded } from './attempt.ts';
+import { Attempt, type Outcome } from './attempt.ts';
 import { Flight } from './flight.ts';
 import type { Flights } from './flights.ts';
 
@@ -69,12 +69,4 @@ class CheckUp extends Attempt {
       },
     });
   }
-
-  protected override judge(answer: unknown): Outcome {
-    return succeeded(answer);
-  }
-
-  protected override land(): void {}
-
-  protected override late(): void {}
 }

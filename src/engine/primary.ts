@@ -1,6 +1,6 @@
 import { DEFAULT_BACKOFF } from '../definition/definition.ts';
 import { show } from '../quote.ts';
-import { Attempt, type Outcome, succeeded } from './attempt.ts';
+import { Attempt, succeeded } from './attempt.ts';
 import { compensate } from './compensation.ts';
 import { Effect } from './effect.ts';
 import type { Args, Protected } from './risk.ts';
@@ -8,8 +8,6 @@ import { Verification } from './verification.ts';
 
 /** The risky call itself: any answer of it will do. */
 export class PrimaryAttempt extends Attempt {
-  /** Where what it may have done to the world matters. */
-  readonly effect: Effect | undefined;
   readonly #call: Protected;
   readonly #self: unknown;
 
@@ -33,16 +31,6 @@ export class PrimaryAttempt extends Attempt {
   protected override work(): unknown {
     return this.#call.risk.work(this, this.#self, this.#call.args);
   }
-
-  protected override judge(output: unknown): Outcome {
-    return succeeded(output);
-  }
-
-  protected override land(output: unknown): void {
-    this.effect?.land(output);
-  }
-
-  protected override late(): void {}
 
   #undo(output: unknown): void {
     const { engine, flight, risk, args } = this.#call;

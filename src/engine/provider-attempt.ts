@@ -7,7 +7,7 @@ import { show } from '../quote.ts';
 import type { AttemptRecord, Session } from '../types.ts';
 import { Attempt, type Outcome, succeeded } from './attempt.ts';
 import { compensate } from './compensation.ts';
-import { AttemptContext } from './context.ts';
+import { AttemptContext, type Making } from './context.ts';
 import { Effect } from './effect.ts';
 import type { Flight } from './flight.ts';
 import { judge } from './judge.ts';
@@ -30,8 +30,6 @@ export interface Attempted {
 /** An attempt on a provider of the fallback. */
 export class ProviderAttempt extends Attempt {
   readonly context: AttemptContext;
-  /** Where what it may have done to the world matters. */
-  readonly effect: Effect | undefined;
   readonly planned: PlannedProvider;
   /** Given back when it is over. */
   leave: Leave | undefined = undefined;
@@ -90,10 +88,6 @@ export class ProviderAttempt extends Attempt {
     return judge(this.planned.provider, this.#trigger.home.definition.output, output, this.flight.token);
   }
 
-  protected override land(output: unknown): void {
-    this.effect?.land(output);
-  }
-
   protected override late(outcome: 'fulfilled' | 'rejected', error: unknown): void {
     const { events } = this.#trigger.tools;
     if (!events.wants('late')) return;
@@ -136,7 +130,7 @@ export class ProviderAttempt extends Attempt {
     );
   }
 
-  #contextOf(making: ConstructorParameters<typeof AttemptContext>[0], number: number): AttemptContext {
+  #contextOf(making: Making, number: number): AttemptContext {
     const { request, config, session } = this.#trigger;
     return new AttemptContext(making, request, this.planned.provider.name, number, config.values, session);
   }

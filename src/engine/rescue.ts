@@ -1,8 +1,8 @@
 import type { Checked } from '../definition/check.ts';
 import { isThenable, validate } from '../definition/standard.ts';
 import { InDoubtError } from '../errors.ts';
-import { discreet } from '../quote.ts';
 import type { Failure, Outcome } from './attempt.ts';
+import { type Because, doubtOf } from './doubt.ts';
 import type { Interruption } from './flight.ts';
 import { type Answer, ask } from './predicate.ts';
 import { inputOf, type PrimaryAttempt } from './primary.ts';
@@ -90,7 +90,8 @@ export function giveUp({ flight, reject }: Protected, error: unknown): void {
 function resolveDoubt(call: Protected, place: Addressed, failure: Failure, attempt: PrimaryAttempt): boolean {
   const { risk, flight, engine } = call;
   const { doubts } = risk;
-  const because = doubts && becauseOf(call, failure);
+  const { because, fault } = doubts ? doubtOf(failure, doubts) : {};
+  if (fault) flight.met = [...(flight.met ?? []), fault.error];
   if (because) tellDoubt(call, because, failure.error);
   if (!doubts || !because || doubts.inDoubt === 'next') {
     attempt.effect?.drop();
@@ -130,15 +131,7 @@ function concludeVerification(
   else giveUp(call, new InDoubtError('primary', [outcome.error], [], flight));
 }
 
-function becauseOf({ risk, flight }: Protected, failure: Failure): 'timed-out' | 'error' | undefined {
-  if (failure.kind === 'timed-out') return 'timed-out';
-  if (!risk.doubts?.inDoubtWhen) return undefined;
-  const answer = ask('inDoubtWhen', risk.doubts.inDoubtWhen, failure.error);
-  if (answer.fault) flight.met = [...(flight.met ?? []), answer.fault.error];
-  return answer.fault || answer.says ? 'error' : undefined;
-}
-
-function tellDoubt(call: Protected, because: 'timed-out' | 'error' | 'aborted', error: unknown): void {
+function tellDoubt(call: Protected, because: Because, error: unknown): void {
   const { engine, flight, args } = call;
   if (!engine.events.wants('in-doubt')) return;
   try {
@@ -148,5 +141,5 @@ function tellDoubt(call: Protected, because: 'timed-out' | 'error' | 'aborted', 
     return;
   }
   const facts = { provider: 'primary', attempt: 1, because, input: inputOf(args), error };
-  engine.events.emit('in-doubt', flight, discreet(facts, flight.token));
+  engine.events.emit('in-doubt', flight, facts);
 }

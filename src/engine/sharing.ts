@@ -6,8 +6,8 @@ import type { TriggerResult } from '../types.ts';
 import type { Attempted } from './provider-attempt.ts';
 import { keyOf } from './recollection.ts';
 
-type Resolve = (result: TriggerResult) => void;
-type Reject = (error: unknown) => void;
+export type Resolve = (result: TriggerResult) => void;
+export type Reject = (error: unknown) => void;
 
 /** What makes triggers equal; `undefined`: this one equals no other. @throws InvalidInputError */
 export function reuseKey(asking: Attempted, { key }: Remembering): string | undefined {

@@ -12,12 +12,9 @@ import { drive } from './drive.ts';
 import type { Flight } from './flight.ts';
 import { type Keys, keysOf, lastGood } from './recollection.ts';
 import { rejectLater } from './rejected.ts';
-import { led, reuseKey } from './sharing.ts';
+import { led, type Reject, type Resolve, reuseKey } from './sharing.ts';
 import type { Tools } from './tools.ts';
 import { Walk, type Walking } from './walk.ts';
-
-type Resolve = (result: TriggerResult) => void;
-type Reject = (error: unknown) => void;
 
 /** One trigger: check → admit → walk the plan → settle. */
 export class Trigger implements Walking {

@@ -40,8 +40,4 @@ export class Verification extends Attempt {
       new TypeError(`expected { done: true, output } or { done: false } of ${this.who}, got ${show(answer)}`),
     );
   }
-
-  protected override land(): void {}
-
-  protected override late(): void {}
 }

@@ -1,13 +1,13 @@
 import type { PlannedProvider } from '../definition/config.ts';
 import type { ProviderDefinition } from '../definition/definition.ts';
 import { FallbackFailedError, InDoubtError } from '../errors.ts';
-import type { EventFacts } from '../events.ts';
 import type { Leave } from '../memory/health.ts';
 import { discreet } from '../quote.ts';
 import type { AttemptRecord, State, TriggerResult } from '../types.ts';
 import type { Admission } from './admission.ts';
 import { type Failure, failed, type Outcome } from './attempt.ts';
 import { waitAfter } from './backoff.ts';
+import { type Because, doubtOf } from './doubt.ts';
 import type { Pending } from './drive.ts';
 import { affordsRetry, isShut, pass } from './gate.ts';
 import { type Answer, ask } from './predicate.ts';
@@ -252,23 +252,20 @@ export class Walk {
 
   #doubt(lane: ProviderAttempt, outcome: Failure): void {
     const { doubts } = lane.planned.provider;
-    const because = doubts && this.#because(outcome, doubts.inDoubtWhen);
+    if (!doubts) {
+      this.#drop(lane);
+      return;
+    }
+    const { because, fault } = doubtOf(outcome, doubts);
+    if (doubts.inDoubtWhen) this.#isStale = true;
+    if (fault) this.#errors.push(fault.error);
     if (because) this.#tellDoubt(lane, because, outcome.error);
-    if (!doubts || !because || because === 'aborted' || doubts.inDoubt === 'next') this.#drop(lane);
+    if (!because || because === 'aborted' || doubts.inDoubt === 'next') this.#drop(lane);
     else if (doubts.inDoubt === 'verify' && !this.#isOver()) this.#verify(lane);
     else {
       this.#drop(lane);
       throw this.#inDoubt(lane);
     }
-  }
-
-  #because(outcome: Failure, inDoubtWhen: ((error: unknown) => unknown) | undefined): Because | undefined {
-    if (outcome.kind !== 'failed') return outcome.kind;
-    if (outcome.isDone) return 'refused';
-    if (outcome.by !== 'work' || !inDoubtWhen) return undefined;
-    const answer = this.#consult('inDoubtWhen', inDoubtWhen, outcome.error);
-    this.#heard(answer);
-    return answer.fault || answer.says ? 'error' : undefined;
   }
 
   #tellDoubt({ context }: ProviderAttempt, because: Because, error: unknown): void {
@@ -440,8 +437,6 @@ export class Walk {
     return make(state);
   }
 }
-
-type Because = EventFacts['in-doubt']['because'];
 
 /** What a provider's health is told of an attempt. */
 function verdictOn(outcome: Outcome): 'SUCCEEDED' | 'FAILED' | 'ABANDONED' {

@@ -9,8 +9,7 @@ import {
 } from '../definition/config.ts';
 import type { Address } from '../definition/request.ts';
 import type { Where } from '../errors.ts';
-import type { Health } from './health.ts';
-import type { Home, Machine, Unit } from './machine.ts';
+import { type Home, healthsOf, type Machine, type Unit } from './machine.ts';
 import type { Machines } from './machines.ts';
 
 /**
@@ -92,10 +91,6 @@ export function setHealth(
     const health = memory.healths.made(unit, provider);
     memory.healths.move(health, { type: verdict === 'healthy' ? 'HEAL' : 'HOLD' }, now, where);
   }
-}
-
-function healthsOf({ health, primary }: Unit): Health[] {
-  return [...(health?.values() ?? []), ...(primary ? [primary] : [])];
 }
 
 /** Forgets all that is not in flight; what is becomes as good as new, and its outcome will count for nothing. */

@@ -104,12 +104,8 @@ export class Healths {
     health.checkedAt = health.lastError = undefined;
   }
 
-  /** Stands where a snapshot has it, as by UPDATE to the tolerance now in force; `waited` as in the snapshot. */
-  restore(health: Health, { phase, failures, waited = 0 }: RevivedHealth, now: number): void {
-    const { config } = health.place;
-    const { to, wait } = this.stepper.step(this.stepper.place(phase, failures, config), { type: 'UPDATE', config });
-    health.stand(to);
-    if (wait === 'anew') health.since = now;
-    else health.since = waited === null ? Number.NEGATIVE_INFINITY : now - waited;
+  /** Stands where a snapshot has it. */
+  restore(health: Health, revived: RevivedHealth, now: number): void {
+    health.resume(this.stepper, revived, { type: 'UPDATE', config: health.place.config }, now);
   }
 }

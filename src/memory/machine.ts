@@ -62,6 +62,11 @@ export interface Unit {
   keys: number;
 }
 
+/** All of whom a unit knows how they are: its providers, and the primary. */
+export function healthsOf({ health, primary }: Unit): Health[] {
+  return [...(health?.values() ?? []), ...(primary ? [primary] : [])];
+}
+
 /** A key's own updates. */
 export interface Own {
   readonly updates: Updates;

@@ -7,7 +7,7 @@ import { Stepper } from '../machine/step.ts';
 import type { Clock } from '../types.ts';
 import { Healths } from './healths.ts';
 import { type CacheOptions, KeyedMachines } from './keyed.ts';
-import { type Home, keyOf, Machine, prefixOf, retryAfter, type Scope, type Unit } from './machine.ts';
+import { type Home, healthsOf, keyOf, Machine, prefixOf, retryAfter, type Scope, type Unit } from './machine.ts';
 import { Recall } from './recall.ts';
 import { RetryBudget } from './retry-budget.ts';
 
@@ -77,7 +77,7 @@ export class Machines {
    * @throws InvalidRequestError where there is no room for one more env and product
    */
   hold(address: Address, home: Home, where: Where = address, isToStay = false): Machine {
-    const unit = this.#unit(address, home, where);
+    const unit = this.settled(address, home, where);
     const machine =
       address.cache === undefined ? unit.machine : this.#keyed(unit, keyOf(unit, address.cache), isToStay);
     machine.inFlight++;
@@ -95,11 +95,6 @@ export class Machines {
     const budget = new RetryBudget();
     unit.budgets.set(provider, budget);
     return budget;
-  }
-
-  /** The unit at an address, made if need be. @throws InvalidRequestError where there is no room for it */
-  settled(address: Address, home: Home, where: Where): Unit {
-    return this.#unit(address, home, where);
   }
 
   /** `age`: milliseconds that it has been out of use already. */
@@ -237,7 +232,8 @@ export class Machines {
     while (this.#quiet === 0 && this.#news.length > 0) this.#news.shift()?.();
   }
 
-  #unit(address: Address, home: Home, where: Where): Unit {
+  /** The unit at an address, made if need be. @throws InvalidRequestError where there is no room for it */
+  settled(address: Address, home: Home, where: Where): Unit {
     const unit = this.#known(address, home) ?? this.#newUnit(address, home, where);
     unit.scope.used = ++this.#uses;
     return unit;
@@ -319,11 +315,11 @@ export class Machines {
 /** Whether nothing would be lost with this env and product: no failures, no updates, nothing in flight. */
 function isClean({ units }: Scope, now: number): boolean {
   return [...units.values()].every(
-    ({ held, failing, amended, updates, health, primary, budgets }) =>
-      held + failing + amended === 0 &&
-      Object.keys(updates).length === 0 &&
-      [...(health?.values() ?? []), primary].every((one) => one?.isAsNew ?? true) &&
-      [...(budgets?.values() ?? [])].every((budget) => budget.isAsNew(now)),
+    (unit) =>
+      unit.held + unit.failing + unit.amended === 0 &&
+      Object.keys(unit.updates).length === 0 &&
+      healthsOf(unit).every(({ isAsNew }) => isAsNew) &&
+      [...(unit.budgets?.values() ?? [])].every((budget) => budget.isAsNew(now)),
   );
 }
 

@@ -10,7 +10,7 @@ import { show } from '../quote.ts';
 import type { Issue, MachineEntry, RestoreResult, Snapshot } from '../types.ts';
 import { clear, pin, reconfigure } from './changes.ts';
 import type { RevivedHealth } from './healths.ts';
-import type { Home, Machine, Unit } from './machine.ts';
+import { type Home, healthsOf, type Machine, type Unit } from './machine.ts';
 import { type Machines, whereOf } from './machines.ts';
 import type { Registry } from './registry.ts';
 
@@ -32,7 +32,7 @@ function entry(memory: Machines, machine: Machine, now: number, age?: number): M
   const isKey = machine.key !== undefined;
   const revision = isKey ? machine.revisions : unit.revisions;
   const updates = isKey ? machine.own?.updates : given(unit.updates);
-  const { place, since } = machine;
+  const { place } = machine;
   const health = isKey ? {} : healthEntries(memory, unit, now);
   // A key that is pinned stays so, whatever has become of its updates; among several envs and products, a unit's own machine
   // tells by its place when it was last used.
@@ -40,7 +40,6 @@ function entry(memory: Machines, machine: Machine, now: number, age?: number): M
     place.state === 'idle' && triggers + recoveries + revision + Object.keys(health).length === 0 && !updates;
   if (isFresh && (isKey || unit.keys === 0 || memory.scopeCount === 1)) return [];
   const { cache, ...where } = whereOf(machine);
-  const isDue = place.phase === 'probing' || since === Number.NEGATIVE_INFINITY;
   return [
     {
       ...where,
@@ -50,7 +49,7 @@ function entry(memory: Machines, machine: Machine, now: number, age?: number): M
       recoveries,
       revision,
       ...(updates && { updates }),
-      ...(place.state === 'exhausted' && { waited: isDue ? null : Math.max(0, now - since) }),
+      ...(place.state === 'exhausted' && { waited: machine.waited(now) }),
       ...(age !== undefined && { age }),
       ...health,
     },
@@ -58,18 +57,13 @@ function entry(memory: Machines, machine: Machine, now: number, age?: number): M
 }
 
 /** The health of a unit's providers and of its primary, where it is not as new. */
-function healthEntries(
-  { healths }: Machines,
-  { health, primary }: Unit,
-  now: number,
-): Pick<MachineEntry, 'health' | 'primary'> {
-  const written = [...(health?.values() ?? []), ...(primary ? [primary] : [])].flatMap((one) => {
-    const { place, since, provider } = one;
+function healthEntries({ healths }: Machines, unit: Unit, now: number): Pick<MachineEntry, 'health' | 'primary'> {
+  const { primary } = unit;
+  const written = healthsOf(unit).flatMap((one) => {
+    const { place, provider, cooldown } = one;
     if (place.phase === 'healthy' && place.failures === 0) return [];
-    const isDue = place.phase === 'probing' || since === Number.NEGATIVE_INFINITY;
-    const waited = place.state === 'healthy' ? undefined : isDue ? null : Math.max(0, now - since);
+    const waited = place.state === 'healthy' ? undefined : one.waited(now);
     const snapshot = persistHealth(healths.stepper, place);
-    const { cooldown } = one;
     const { failures } = place.config;
     const breaker = one === primary && cooldown !== null ? { breaker: { failures, cooldown } } : {};
     return [{ one, entry: { provider, snapshot, ...(waited !== undefined && { waited }), ...breaker } }];
@@ -220,7 +214,7 @@ function restoreMachine(memory: Machines, home: Home, entry: Revived, now: numbe
   machine.triggers = entry.triggers;
   machine.recoveries = entry.recoveries;
   memory.catchUp(machine, now);
-  stand(memory, machine, entry, now);
+  machine.resume(memory.stepper, entry, { type: 'UPDATE', config: machine.place.config }, now);
   if (entry.cache === undefined) restoreHealth(memory, unit, entry, now, skip);
   memory.release(machine, entry.age);
 }
@@ -247,16 +241,6 @@ function isTakenOver({ isGuarded, breaker, healthcheck }: ProviderDefinition, { 
 
 /** Until `wrap` or `call` says which. */
 const NO_BREAKER = { failures: Number.POSITIVE_INFINITY, cooldown: 0 };
-
-/** Takes the machine to where it stood, as by UPDATE to the configuration now in force. */
-function stand(memory: Machines, machine: Machine, { phase, failures, waited }: Revived, now: number): void {
-  const { config } = machine.place;
-  const step = memory.stepper.step(memory.stepper.place(phase, failures, config), { type: 'UPDATE', config });
-  machine.stand(step.to);
-  if (step.to.state !== 'exhausted') return;
-  const isNew = step.wait === 'anew' || waited === undefined;
-  machine.since = isNew ? now : waited === null ? Number.NEGATIVE_INFINITY : now - waited;
-}
 
 function amendedBy(
   memory: Machines,

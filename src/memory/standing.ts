@@ -31,6 +31,29 @@ export class Standing<C extends object, P extends string, S extends string> {
     this.place = place;
   }
 
+  /** Stands where it did before a restart, as by an UPDATE to the configuration now in force; `waited` as {@link waited} told it. */
+  resume<E extends Event<C>>(
+    stepper: Stepper<C, P, S, E>,
+    {
+      phase,
+      failures,
+      waited,
+    }: { readonly phase: P; readonly failures: number; readonly waited?: number | null | undefined },
+    update: E,
+    now: number,
+  ): void {
+    const step = stepper.step(stepper.place(phase, failures, this.place.config), update);
+    this.stand(step.to);
+    const isNew = step.wait === 'anew' || waited === undefined;
+    this.since = isNew ? now : waited === null ? Number.NEGATIVE_INFINITY : now - waited;
+  }
+
+  /** Milliseconds of the wait that have been served; `null`: it is over, as it is for a probe under way, which is taken as abandoned. */
+  waited(now: number): number | null {
+    const phase: string = this.place.phase;
+    return phase === 'probing' || this.since === Number.NEGATIVE_INFINITY ? null : Math.max(0, now - this.since);
+  }
+
   /** Whether `wait` ms have passed since the wait began; `null`: it never ends. */
   hasWaited(wait: number | null, now: number): boolean {
     return wait !== null && now - this.since >= wait;

@@ -39,7 +39,7 @@ export type Faults = Readonly<Record<string, readonly Fault[]>>;
 /** What may be called for the sake of an attempt that is over. */
 export type Aftercare = 'verify' | 'compensate';
 
-export const HEALTH_ANSWERS = ['well', 'sick', 'throw', 'hang'] as const;
+const HEALTH_ANSWERS = ['well', 'sick', 'throw', 'hang'] as const;
 export type HealthAnswer = (typeof HEALTH_ANSWERS)[number];
 
 export type History = readonly Command[];

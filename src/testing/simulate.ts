@@ -102,7 +102,7 @@ interface Trigger {
   isOver: boolean;
 }
 
-export function keyName(key: number): string | undefined {
+function keyName(key: number): string | undefined {
   return key === 0 ? undefined : `key-${key}`;
 }
 

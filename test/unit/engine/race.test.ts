@@ -19,8 +19,6 @@ class Racer extends Attempt {
   protected override judge(output: unknown): Outcome {
     return succeeded(output);
   }
-  protected override land(): void {}
-  protected override late(): void {}
 }
 
 function racers() {
