@@ -1,34 +1,37 @@
 import type { Machine, Unit } from '../memory/machine.ts';
 import type { Machines } from '../memory/machines.ts';
 import type { Flight } from './flight.ts';
+import type { Time } from './time.ts';
 
 /** As what a trigger was let in: its outcome counts only in this generation. */
 export class Admission {
   readonly machine: Machine;
   readonly #memory: Machines;
   readonly #flight: Flight;
+  readonly #time: Time;
   readonly #generation: number;
   /** A restore begins another. */
   readonly #life: number;
   #hasVerdict = false;
 
-  constructor(memory: Machines, machine: Machine, flight: Flight) {
+  constructor(memory: Machines, machine: Machine, flight: Flight, time: Time) {
     this.#memory = memory;
     this.machine = machine;
     this.#flight = flight;
+    this.#time = time;
     this.#generation = machine.generation;
     this.#life = machine.life;
   }
 
   /** `undefined`: it is exhausted, and this trigger is not the probe. */
-  static of(memory: Machines, machine: Machine, flight: Flight, now: number): Admission | undefined {
+  static of(memory: Machines, machine: Machine, flight: Flight, time: Time): Admission | undefined {
     const { generation, place } = machine;
     if (place.state === 'exhausted') {
-      memory.move(machine, { type: 'PROBE', due: machine.isDue(now) }, now);
+      memory.move(machine, { type: 'PROBE', due: machine.isDue(time.now()) }, time);
       if (machine.generation === generation) return undefined;
-    } else memory.move(machine, EVENTS.TRIGGER, now);
+    } else memory.move(machine, EVENTS.TRIGGER, time);
     machine.triggers++;
-    return new Admission(memory, machine, flight);
+    return new Admission(memory, machine, flight, time);
   }
 
   get unit(): Unit {
@@ -42,24 +45,24 @@ export class Admission {
     return machine.generation === this.#generation;
   }
 
-  recovered(now: number): void {
+  recovered(): void {
     if (this.machine.life === this.#life) this.machine.recoveries++;
-    this.#move('RECOVERED', now);
+    this.#move('RECOVERED');
   }
 
-  failed(now: number): void {
-    this.#move('FAILED', now);
+  failed(): void {
+    this.#move('FAILED');
   }
 
   /** A trigger without a verdict leaves its place, if it was the probe, to another. */
-  end(now: number): void {
-    if (!this.#hasVerdict) this.#move('ABANDONED', now);
+  end(): void {
+    if (!this.#hasVerdict) this.#move('ABANDONED');
     this.#memory.release(this.machine);
   }
 
-  #move(type: 'RECOVERED' | 'FAILED' | 'ABANDONED', now: number): void {
+  #move(type: 'RECOVERED' | 'FAILED' | 'ABANDONED'): void {
     this.#hasVerdict = true;
-    if (this.isCurrent) this.#memory.move(this.machine, EVENTS[type], now, this.#flight);
+    if (this.isCurrent) this.#memory.move(this.machine, EVENTS[type], this.#time, this.#flight);
   }
 }
 

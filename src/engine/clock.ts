@@ -7,8 +7,9 @@ export const systemClock: Clock = {
   clearTimeout: (handle) => clearTimeout(handle as ReturnType<typeof setTimeout>),
 };
 
-/** {@link systemClock}, with what never changes read once: reading it is half the cost of the time. */
+/** {@link systemClock}, with what never changes read once: in Node, reading the global is half the cost of the time. */
 export function ownSystemClock(): Clock {
-  const { timeOrigin } = performance;
-  return { ...systemClock, now: () => timeOrigin + performance.now() };
+  const timer = performance;
+  const { timeOrigin } = timer;
+  return { ...systemClock, now: () => timeOrigin + timer.now() };
 }

@@ -1,6 +1,6 @@
 import { LONGEST } from '../definition/check.ts';
 import { DeadlineError, EngineClosedError, FallbackFailedError, type Where } from '../errors.ts';
-import type { State } from '../types.ts';
+import type { Clock, State } from '../types.ts';
 import type { Call, Flights } from './flights.ts';
 
 /** What ended a call before its time. */
@@ -78,9 +78,10 @@ export class Flight implements Call, Where {
     this.#deadline = ms;
   }
 
-  /** Whether it is over, at `now` at the latest. */
-  isOver(now: number): boolean {
-    if (!this.interruption && now >= this.deadlineAt) this.#expire();
+  /** Whether it is over by now; the time is asked for only if that depends on it. */
+  isOver(time: Pick<Clock, 'now'>): boolean {
+    const mayExpire = this.deadlineAt !== Number.POSITIVE_INFINITY && !this.interruption;
+    if (mayExpire && time.now() >= this.deadlineAt) this.#expire();
     return this.interruption !== undefined;
   }
 
@@ -91,8 +92,8 @@ export class Flight implements Call, Where {
     return new EngineClosedError(this, errors.length > 0 ? errors : undefined);
   }
 
-  throwIfOver(now: number, state?: State): void {
-    if (this.isOver(now) && this.interruption) throw this.refusal(this.interruption, state);
+  throwIfOver(time: Pick<Clock, 'now'>, state?: State): void {
+    if (this.isOver(time) && this.interruption) throw this.refusal(this.interruption, state);
   }
 
   /** Milliseconds left. */

@@ -9,6 +9,7 @@ import { inputOf, type PrimaryAttempt } from './primary.ts';
 import { keysOf, remember } from './recollection.ts';
 import { rejectLater } from './rejected.ts';
 import { type Addressed, addressed, asked, type Protected } from './risk.ts';
+import { Time } from './time.ts';
 import { Trigger } from './trigger.ts';
 import { NOT_DONE } from './verification.ts';
 
@@ -54,7 +55,7 @@ export function rescue(call: Protected, failure: Failure, { guard, attempt }: Pr
 export function fallBack(call: Protected, { request, home }: Addressed, error: unknown): void {
   const { engine, flight, resolve, reject } = call;
   try {
-    const trigger = new Trigger(engine, flight, asked(call, request, error), home, engine.clock.now());
+    const trigger = new Trigger(engine, flight, asked(call, request, error), home, new Time(engine.clock));
     trigger.settle(({ output }) => resolve(output), reject);
   } catch (thrown) {
     giveUp(call, thrown);
@@ -97,7 +98,7 @@ function resolveDoubt(call: Protected, place: Addressed, failure: Failure, attem
     attempt.effect?.drop();
     return false;
   }
-  if (doubts.inDoubt === 'stop' || flight.isOver(engine.clock.now())) {
+  if (doubts.inDoubt === 'stop' || flight.isOver(engine.clock)) {
     attempt.effect?.drop();
     throw new InDoubtError('primary', [], [], flight);
   }

@@ -12,6 +12,7 @@ import type { ResetResult, TriggerResult, UpdateResult } from '../types.ts';
 import { Flight } from './flight.ts';
 import type { Flights } from './flights.ts';
 import { rejected } from './rejected.ts';
+import { Time } from './time.ts';
 import type { Tools } from './tools.ts';
 import { Trigger } from './trigger.ts';
 
@@ -34,11 +35,11 @@ export function run(engine: Engine, raw: unknown, rawOptions: unknown): Promise<
     flight = new Flight(engine.flights, options.id);
     flight.locate(whereOf(request));
     const home = engine.registry.find(request, flight);
-    const now = engine.clock.now();
-    flight.limit(options.deadline, now);
+    const time = new Time(engine.clock);
+    flight.limit(options.deadline, time.now());
     flight.heed(options.signal);
     return request.action === 'trigger'
-      ? new Trigger(engine, flight, request, home, now).run()
+      ? new Trigger(engine, flight, request, home, time).run()
       : reconfigure(engine, flight, request, home);
   } catch (error) {
     flight?.end();
@@ -53,11 +54,11 @@ async function reconfigure(
   home: Home,
 ): Promise<UpdateResult | ResetResult> {
   try {
-    flight.throwIfOver(engine.clock.now());
+    flight.throwIfOver(engine.clock);
     const session = openSession(engine.sessions, request, false, flight);
     if (isThenable(session)) await flight.wait(session);
+    flight.throwIfOver(engine.clock);
     const now = engine.clock.now();
-    flight.throwIfOver(now);
     return request.action === 'update'
       ? applyUpdate(engine, flight, request, home, now)
       : applyReset(engine, flight, request, now);

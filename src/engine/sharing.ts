@@ -1,12 +1,11 @@
 import type { Remembering } from '../definition/definition.ts';
 import { InvalidInputError } from '../errors.ts';
-import type { Shared } from '../memory/answers.ts';
+import type { Given, Shared } from '../memory/answers.ts';
 import { quote } from '../quote.ts';
-import type { TriggerResult } from '../types.ts';
 import type { Attempted } from './provider-attempt.ts';
 import { keyOf } from './recollection.ts';
 
-export type Resolve = (result: TriggerResult) => void;
+export type Resolve = (given: Given) => void;
 export type Reject = (error: unknown) => void;
 
 /** What makes triggers equal; `undefined`: this one equals no other. @throws InvalidInputError */
@@ -32,11 +31,11 @@ export function led(trigger: Attempted, key: string, resolve: Resolve, reject: R
     tell(outcome);
   };
   return [
-    (result) => {
-      const { provider, output, stale } = result;
+    (given) => {
+      const { provider, output, stale } = given;
       if (!stale) tools.memory.recall.reused(home).keep(key, { provider, output, at: tools.clock.now() });
-      end({ result });
-      resolve(result);
+      end({ result: given });
+      resolve(given);
     },
     (thrown) => {
       // Its own caller's abort or deadline is not the others'.

@@ -6,13 +6,14 @@ import { exhausted, InvalidInputError } from '../errors.ts';
 import type { Given, Shared } from '../memory/answers.ts';
 import { type Home, retryAfter } from '../memory/machine.ts';
 import { openSession } from '../session.ts';
-import type { AttemptRecord, Session, TriggerResult } from '../types.ts';
+import type { AttemptRecord, Session, State, TriggerResult } from '../types.ts';
 import { Admission } from './admission.ts';
 import { drive } from './drive.ts';
 import type { Flight } from './flight.ts';
 import { type Keys, keysOf, lastGood } from './recollection.ts';
 import { rejectLater } from './rejected.ts';
 import { led, type Reject, type Resolve, reuseKey } from './sharing.ts';
+import type { Time } from './time.ts';
 import type { Tools } from './tools.ts';
 import { Walk, type Walking } from './walk.ts';
 
@@ -30,21 +31,25 @@ export class Trigger implements Walking {
   input: unknown = undefined;
   /** Made before any provider can change the input. */
   keys: Keys | undefined = undefined;
-  /** The time last read, and whether anyone has been asked since who may have taken theirs. */
-  #now: number;
-  #isStale = false;
+  state: State = 'idle';
+  /** Whether anyone is told more of its answer than the output. */
+  isReported = false;
+  #isReused = false;
+  readonly time: Time;
 
-  constructor(tools: Tools, flight: Flight, request: Request, home: Home, now: number) {
+  constructor(tools: Tools, flight: Flight, request: Request, home: Home, time: Time) {
     this.tools = tools;
     this.flight = flight;
     this.request = request;
     this.home = home;
-    this.start = this.#now = now;
+    this.time = time;
+    this.start = time.now();
     this.config = tools.memory.configuration(request, home);
   }
 
   run(): Promise<TriggerResult> {
-    return new Promise((resolve, reject) => this.settle(resolve, reject));
+    this.isReported = true;
+    return new Promise((resolve, reject) => this.settle((given) => resolve(this.#report(given)), reject));
   }
 
   /**
@@ -63,13 +68,21 @@ export class Trigger implements Walking {
     }
   }
 
+  #report({ provider, output, stale, age }: Given): TriggerResult {
+    const { state, attempts, flight } = this;
+    const duration = this.time.now() - this.start;
+    const result: TriggerResult = { action: 'trigger', id: flight.id, state, provider, output, attempts, duration };
+    if (!stale && !this.#isReused) return result;
+    return { ...result, ...(stale && age !== undefined && { stale, age }), ...(this.#isReused && { reused: true }) };
+  }
+
   #refuse(reject: Reject, error: unknown): void {
     this.flight.end();
     rejectLater(reject, error);
   }
 
   #check(): Promise<void> | undefined {
-    this.#isStale = this.request.session !== undefined || this.home.definition.input !== undefined;
+    if (this.request.session || this.home.definition.input) this.time.pass();
     const session = openSession(this.tools.sessions, this.request, this.home.definition.sessionRequired, this.flight);
     if (!isThenable(session)) return this.#parse(session);
     return this.flight.wait(session).then((opened) => (this.flight.interruption ? undefined : this.#parse(opened)));
@@ -102,20 +115,19 @@ export class Trigger implements Walking {
 
   /** Gives the answer of an equal trigger, over or under way; or leads those to come. */
   #share(key: string, resolve: Resolve, reject: Reject): void {
-    const { home, flight, start } = this;
-    const again = ({ provider, output, stale, age }: Given): void => {
+    const { home, flight } = this;
+    const again = (given: Given): void => {
       flight.end();
-      const { state = 'idle' } = this.tools.memory.look(this.request)?.place ?? {};
-      const duration = this.#now - start;
-      const result = { action: 'trigger', id: flight.id, state, provider, output, attempts: [], duration } as const;
-      resolve({ ...result, ...(stale && age !== undefined && { stale, age }), reused: true });
+      this.state = this.tools.memory.look(this.request)?.place.state ?? 'idle';
+      this.#isReused = true;
+      resolve(given);
     };
-    const kept = home.reused?.find(key, home.definition.reuse?.maxAge ?? 0, this.#now);
+    const kept = home.reused?.find(key, home.definition.reuse?.maxAge ?? 0, this.time.now());
     const leader = home.shared?.get(key);
-    if (kept) again({ provider: kept.provider, output: kept.output });
+    if (kept) again(kept);
     else if (leader) {
       const follow = (outcome: Shared | undefined) => {
-        this.#now = this.tools.clock.now();
+        this.time.pass();
         if (outcome?.error) this.#refuse(reject, outcome.error.thrown);
         else if (outcome?.result) again(outcome.result);
         else this.#enter(resolve, reject);
@@ -137,10 +149,10 @@ export class Trigger implements Walking {
   #proceed(resolve: Resolve, reject: Reject): void {
     const { memory } = this.tools;
     const machine = memory.hold(this.request, this.home, this.flight);
-    const admission = Admission.of(memory, machine, this.flight, this.#now);
+    const admission = Admission.of(memory, machine, this.flight, this.time);
     if (admission) {
       this.#tell(admission);
-      drive(new Walk(this, admission, this.#now, this.#isStale).steps(), resolve, reject);
+      drive(new Walk(this, admission).steps(), resolve, reject);
     } else {
       const { place, since, lastError } = machine;
       memory.release(machine);
@@ -150,27 +162,20 @@ export class Trigger implements Walking {
         resolve(stale);
         return;
       }
-      this.#refuse(reject, exhausted(retryAfter(place, since, this.#now), lastError, this.flight));
+      this.#refuse(reject, exhausted(retryAfter(place, since, this.time.now()), lastError, this.flight));
     }
   }
 
   /** What an exhausted fallback gives rather than refuse, if it has it. */
-  #lastGood(): TriggerResult | undefined {
+  #lastGood(): Given | undefined {
     if (!this.home.definition.remembers) return undefined;
     for (const { provider } of this.config.plan) {
-      const { kept } = lastGood(this.home, this.keys, provider, this.#now);
+      const { kept } = lastGood(this.home, this.keys, provider, this.time.now());
       if (!kept) continue;
       const { name } = provider;
-      const attempts: AttemptRecord[] = [{ provider: name, attempt: 1, outcome: 'succeeded', duration: 0 }];
-      const facts = { provider: name, output: kept.output, attempts, duration: this.#now - this.start };
-      return {
-        action: 'trigger',
-        id: this.flight.id,
-        state: 'exhausted',
-        ...facts,
-        stale: true,
-        age: this.#now - kept.at,
-      };
+      this.state = 'exhausted';
+      this.attempts.push({ provider: name, attempt: 1, outcome: 'succeeded', duration: 0 });
+      return { provider: name, output: kept.output, stale: true, age: this.time.now() - kept.at };
     }
     return undefined;
   }
@@ -181,15 +186,13 @@ export class Trigger implements Walking {
     if (phase === 'probing' && events.wants('probing')) events.emit('probing', this.flight, { failures });
     if (!events.wants('triggered')) return;
     events.emit('triggered', this.flight, { state, probe: phase === 'probing' });
-    this.#isStale = true;
+    this.time.pass();
   }
 
   /** Before admission: neither an attempt nor a verdict. */
   #throwIfOver(): void {
-    if (this.#isStale) this.#now = this.tools.clock.now();
-    this.#isStale = false;
-    if (this.flight.isOver(this.#now)) {
-      this.flight.throwIfOver(this.#now, this.tools.memory.look(this.request)?.place.state);
+    if (this.flight.isOver(this.time)) {
+      this.flight.throwIfOver(this.time, this.tools.memory.look(this.request)?.place.state);
     }
   }
 }

@@ -1,9 +1,10 @@
 import type { PlannedProvider } from '../definition/config.ts';
 import type { ProviderDefinition } from '../definition/definition.ts';
 import { FallbackFailedError, InDoubtError } from '../errors.ts';
+import type { Given } from '../memory/answers.ts';
 import type { Leave } from '../memory/health.ts';
 import { discreet } from '../quote.ts';
-import type { AttemptRecord, State, TriggerResult } from '../types.ts';
+import type { AttemptRecord, State } from '../types.ts';
 import type { Admission } from './admission.ts';
 import { type Failure, failed, type Outcome } from './attempt.ts';
 import { waitAfter } from './backoff.ts';
@@ -14,12 +15,17 @@ import { type Answer, ask } from './predicate.ts';
 import { type Attempted, ProviderAttempt } from './provider-attempt.ts';
 import { race } from './race.ts';
 import { type Keys, lastGood, remember } from './recollection.ts';
+import type { Time } from './time.ts';
 import { NOT_DONE } from './verification.ts';
 
 /** What a trigger knows of itself; and where it keeps what has become of its attempts. */
 export interface Walking extends Attempted {
   readonly attempts: AttemptRecord[];
   readonly start: number;
+  readonly time: Time;
+  state: State;
+  /** Whether anyone is told more of its answer than the output. */
+  readonly isReported: boolean;
   readonly keys: Keys | undefined;
 }
 
@@ -28,9 +34,7 @@ export class Walk {
   readonly #trigger: Walking;
   readonly #admission: Admission;
   readonly #errors: unknown[] = [];
-  /** The time last read, and whether anyone has been asked since who may have taken theirs. */
-  #now: number;
-  #isStale: boolean;
+  readonly #time: Time;
   /** The one that gave the answer. */
   #found: ProviderAttempt | undefined = undefined;
   /** Left behind for a hedge, and still under way: its answer will do. */
@@ -39,14 +43,13 @@ export class Walk {
   /** Health does not matter any more: there is no other provider. */
   #isDesperate = false;
 
-  constructor(trigger: Walking, admission: Admission, now: number, isStale: boolean) {
+  constructor(trigger: Walking, admission: Admission) {
     this.#trigger = trigger;
     this.#admission = admission;
-    this.#now = now;
-    this.#isStale = isStale;
+    this.#time = trigger.time;
   }
 
-  *steps(): Generator<Pending, TriggerResult, void> {
+  *steps(): Generator<Pending, Given, void> {
     try {
       for (let plan = this.#trigger.config.plan; plan.length > 0; plan = this.#lastResort()) {
         for (let index = 0; index < plan.length; index++) {
@@ -80,7 +83,7 @@ export class Walk {
       );
     } finally {
       this.#abandonAll();
-      this.#admission.end(this.#now);
+      this.#admission.end();
       this.#trigger.flight.end();
     }
   }
@@ -95,7 +98,7 @@ export class Walk {
     let leave: Leave | undefined;
     if (!fault && !answer.says) return this.#skip(provider.name, number);
     if (!fault && provider.lastGood) {
-      const recalled = lastGood(this.#trigger.home, this.#trigger.keys, provider, this.#now);
+      const recalled = lastGood(this.#trigger.home, this.#trigger.keys, provider, this.#time.now());
       if (!recalled.kept && !recalled.fault) return this.#skip(provider.name, number, 'no-answer');
       turn.kept = recalled.kept;
       fault = recalled.fault;
@@ -111,22 +114,22 @@ export class Walk {
     // A listener may have used up the time, or ended the call: what was announced ends, and is not begun.
     this.#isOver();
     turn.leave = leave;
-    turn.start = this.#now;
+    turn.start = this.#time.now();
     this.#current = turn;
     if (fault) turn.end(failed(fault.error, 'predicate'));
-    else if (!turn.outcome) turn.begin(timeout, this.#now);
+    else if (!turn.outcome) turn.begin(timeout, this.#time.now());
     return turn;
   }
 
   #pass(provider: ProviderDefinition, number: number): ReturnType<typeof pass> {
     const { tools, flight } = this.#trigger;
-    return pass(tools.memory, this.#admission.unit, flight, provider, number, this.#now, this.#isDesperate);
+    return pass(tools.memory, this.#admission.unit, flight, provider, number, this.#time.now(), this.#isDesperate);
   }
 
   /** What the provider's health is told of an attempt that is over. */
   #tell({ leave }: ProviderAttempt, verdict: 'SUCCEEDED' | 'FAILED' | 'ABANDONED'): void {
     const { tools, flight } = this.#trigger;
-    if (leave) tools.memory.healths.settle(leave, verdict, this.#now, flight);
+    if (leave) tools.memory.healths.settle(leave, verdict, this.#time.now(), flight);
   }
 
   #skip(provider: string, attempt: number, reason?: AttemptRecord['reason']): undefined {
@@ -137,7 +140,7 @@ export class Walk {
     const { events } = this.#trigger.tools;
     if (!events.wants('attempt-started')) return;
     events.emit('attempt-started', this.#trigger.flight, { provider, attempt });
-    this.#isStale = true;
+    this.#time.pass();
   }
 
   /** Nobody is under way beside it, nor will be. */
@@ -156,7 +159,7 @@ export class Walk {
         continue;
       }
       const isToHedge = hedge !== undefined && !lane.verification && !straggler && next?.provider.idempotent === true;
-      const left = isToHedge ? lane.start + hedge - this.#now : undefined;
+      const left = isToHedge ? lane.start + hedge - this.#time.now() : undefined;
       if (left !== undefined && left <= 0) {
         this.#leaveBehind(lane);
         return true;
@@ -194,15 +197,15 @@ export class Walk {
   }
 
   *#pause(ms: number): Generator<Pending, void, void> {
-    const end = this.#now + ms;
+    const end = this.#time.now() + ms;
     const { flight, tools } = this.#trigger;
-    while (this.#straggler && this.#now < end && !this.#found) {
+    while (this.#straggler && this.#time.now() < end && !this.#found) {
       if (this.#straggler.asked.outcome) this.#concludeStraggler(this.#straggler);
-      else yield race([this.#straggler.asked], tools.clock, end - this.#now);
+      else yield race([this.#straggler.asked], tools.clock, end - this.#time.now());
       this.#isOver(true);
     }
-    if (this.#found || this.#now >= end) return;
-    yield flight.pause(end - this.#now);
+    if (this.#found || this.#time.now() >= end) return;
+    yield flight.pause(end - this.#time.now());
     this.#isOver(true);
   }
 
@@ -218,12 +221,14 @@ export class Walk {
       this.#concludeVerification(lane, outcome);
       return undefined;
     }
-    this.#record(lane, outcome);
     if (outcome.kind === 'succeeded') {
+      if (this.#isSeen) this.#record(lane, outcome);
+      else this.#time.pass();
       this.#tell(lane, 'SUCCEEDED');
       this.#use(lane, outcome.output);
       return undefined;
     }
+    this.#record(lane, outcome);
     const isTheirs = outcome.kind === 'failed' && outcome.by === 'work' && this.#disowns(outcome.error);
     this.#tell(lane, isTheirs || !lane.isBegun ? 'ABANDONED' : verdictOn(outcome));
     if (isTheirs) {
@@ -232,6 +237,11 @@ export class Walk {
     }
     this.#doubt(lane, outcome);
     return outcome;
+  }
+
+  /** Whether anyone will hear of an attempt that has given the answer: to `wrap`, its output is all. */
+  get #isSeen(): boolean {
+    return this.#trigger.isReported || this.#trigger.tools.events.wants('attempt-ended');
   }
 
   #use(lane: ProviderAttempt, output: unknown): void {
@@ -257,7 +267,7 @@ export class Walk {
       return;
     }
     const { because, fault } = doubtOf(outcome, doubts);
-    if (doubts.inDoubtWhen) this.#isStale = true;
+    if (doubts.inDoubtWhen) this.#time.pass();
     if (fault) this.#errors.push(fault.error);
     if (because) this.#tellDoubt(lane, because, outcome.error);
     if (!because || because === 'aborted' || doubts.inDoubt === 'next') this.#drop(lane);
@@ -273,13 +283,13 @@ export class Walk {
     if (!tools.events.wants('in-doubt')) return;
     const { provider, attempt } = context;
     tools.events.emit('in-doubt', flight, { provider, attempt, because, input, error });
-    this.#isStale = true;
+    this.#time.pass();
   }
 
   #verify(lane: ProviderAttempt): void {
     const verification = lane.verify();
     if (lane === this.#current) verification.watch();
-    verification.begin(lane.planned.timeout, this.#now);
+    verification.begin(lane.planned.timeout, this.#time.now());
   }
 
   #concludeVerification(lane: ProviderAttempt, outcome: Outcome): void {
@@ -298,11 +308,13 @@ export class Walk {
   }
 
   #abandonAll(): void {
-    for (const lane of [this.#current, this.#straggler]) if (lane && !lane.isOver) this.#abandon(lane);
+    this.#abandon(this.#current);
+    this.#abandon(this.#straggler);
   }
 
   /** Ends a lane that nobody waits for any more: whatever it may still come to, it is not the answer. */
-  #abandon(lane: ProviderAttempt): void {
+  #abandon(lane: ProviderAttempt | undefined): void {
+    if (!lane || lane.isOver) return;
     const { interruption } = this.#trigger.flight;
     if (interruption) lane.asked.wake(interruption);
     else lane.asked.lose();
@@ -319,10 +331,9 @@ export class Walk {
   #record({ context, start }: ProviderAttempt, outcome: Outcome): void {
     const { provider, attempt } = context;
     const { attempts, flight, tools } = this.#trigger;
-    const { events, clock } = tools;
-    this.#now = clock.now();
-    this.#isStale = false;
-    const duration = this.#now - start;
+    const { events } = tools;
+    this.#time.pass();
+    const duration = this.#time.now() - start;
     let record: AttemptRecord;
     if (outcome.kind === 'succeeded') record = { provider, attempt, outcome: outcome.kind, duration };
     else {
@@ -338,7 +349,7 @@ export class Walk {
     attempts.push(record);
     if (!events.wants('attempt-ended')) return;
     events.emit('attempt-ended', flight, record);
-    this.#isStale = true;
+    this.#time.pass();
   }
 
   /** Milliseconds until the next attempt on this provider; `undefined`: there is none. */
@@ -355,20 +366,21 @@ export class Walk {
     if (provider.shouldRetry && !this.#heard(this.#consult('shouldRetry', provider.shouldRetry, error, context)))
       return undefined;
     const { backoff } = provider;
-    if (typeof backoff === 'function') this.#isStale = true;
+    if (typeof backoff === 'function') this.#time.pass();
     const { delay, fault } = waitAfter(backoff, context.attempt, error, previous, tools.random, flight.token);
     if (fault) this.#errors.push(fault.error);
-    if (delay === undefined || delay >= flight.remainingAt(this.#now)) return undefined;
+    if (delay === undefined || delay >= flight.remainingAt(this.#time.now())) return undefined;
     // What will not be made need not be waited for.
     const { unit } = this.#admission;
-    return affordsRetry(tools.memory, unit, provider, this.#now) && !isShut(unit, provider, this.#now + delay)
+    return affordsRetry(tools.memory, unit, provider, this.#time.now()) &&
+      !isShut(unit, provider, this.#time.now() + delay)
       ? delay
       : 0;
   }
 
   /** Asks a predicate, which may take its time over the answer. */
   #consult<A extends readonly unknown[]>(name: string, predicate: (...args: A) => unknown, ...args: A): Answer {
-    this.#isStale = true;
+    this.#time.pass();
     return ask(name, predicate, ...args);
   }
 
@@ -399,24 +411,24 @@ export class Walk {
   }
 
   #isOver(isLater = false): boolean {
-    if (this.#isStale || isLater) this.#now = this.#trigger.tools.clock.now();
-    this.#isStale = false;
-    return this.#trigger.flight.isOver(this.#now);
+    if (isLater) this.#time.pass();
+    return this.#trigger.flight.isOver(this.#time);
   }
 
-  #succeed({ planned, output, kept }: ProviderAttempt): TriggerResult {
+  #succeed({ planned, output, kept }: ProviderAttempt): Given {
     const { name: provider, isLastResort } = planned.provider;
-    const { tools, flight, attempts, start, home } = this.#trigger;
+    const { tools, flight, start, home } = this.#trigger;
     if (home.definition.remembers && !isLastResort) {
-      remember(tools, home, this.#trigger.keys, { provider, output, at: this.#now });
+      remember(tools, home, this.#trigger.keys, { provider, output, at: this.#time.now() });
     }
-    if (this.#straggler) this.#abandon(this.#straggler);
-    this.#admission.recovered(this.#now);
+    this.#abandon(this.#straggler);
+    this.#admission.recovered();
     const { state } = this.#admission.machine.place;
-    const duration = this.#now - start;
-    if (tools.events.wants('recovered')) tools.events.emit('recovered', flight, { state, provider, duration });
-    const result: TriggerResult = { action: 'trigger', id: flight.id, state, provider, output, attempts, duration };
-    return kept ? { ...result, stale: true, age: this.#now - kept.at } : result;
+    this.#trigger.state = state;
+    if (tools.events.wants('recovered')) {
+      tools.events.emit('recovered', flight, { state, provider, duration: this.#time.now() - start });
+    }
+    return kept ? { provider, output, stale: true, age: this.#time.now() - kept.at } : { provider, output };
   }
 
   /** The error that the trigger ends with; a verdict, unless its caller or `close()` has ended it. */
@@ -427,10 +439,10 @@ export class Walk {
     if (interruption && !this.#errors.includes(interruption.error)) this.#errors.push(interruption.error);
     const { events, memory } = tools;
     const state = memory.quietly(() => {
-      this.#admission.failed(this.#now);
+      this.#admission.failed();
       const { state } = this.#admission.machine.place;
       if (events.wants('failed')) {
-        events.emit('failed', flight, { state, errors: [...this.#errors], duration: this.#now - start });
+        events.emit('failed', flight, { state, errors: [...this.#errors], duration: this.#time.now() - start });
       }
       return state;
     });

@@ -187,7 +187,7 @@ function primaryFirst(call: Protected, { deadline, signal }: RunOptions, self: u
   flight.tag = risk.tag;
   flight.limit(deadline, start);
   flight.heed(signal);
-  if (flight.isOver(start)) {
+  if (flight.isOver(engine.clock)) {
     giveUp(call, flight.refusal(flight.interruption as Interruption));
     return;
   }

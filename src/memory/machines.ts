@@ -10,6 +10,7 @@ import { type CacheOptions, KeyedMachines } from './keyed.ts';
 import { type Home, healthsOf, keyOf, Machine, prefixOf, retryAfter, type Scope, type Unit } from './machine.ts';
 import { Recall } from './recall.ts';
 import { RetryBudget } from './retry-budget.ts';
+import type { Moment } from './standing.ts';
 
 export interface MemoryOptions {
   readonly cache: CacheOptions;
@@ -107,9 +108,9 @@ export class Machines {
   }
 
   /** `where`: whose step it is, where a call takes it. */
-  move(machine: Machine, event: MachineEvent<Configuration>, now: number, where?: Where): void {
+  move(machine: Machine, event: MachineEvent<Configuration>, moment: Moment, where?: Where): void {
     const before = machine.place;
-    machine.move(this.stepper, event, now);
+    machine.move(this.stepper, event, moment);
     const { place, since } = machine;
     if (place === before || place.state !== 'exhausted' || before.state === 'exhausted') return;
     if (!this.#events.wants('exhausted')) return;

@@ -1,4 +1,8 @@
 import type { Place, Stepper } from '../machine/step.ts';
+import type { Clock } from '../types.ts';
+
+/** A time, or who can tell it: it is asked for only where it matters. */
+export type Moment = number | Pick<Clock, 'now'>;
 
 interface Event<C> {
   readonly type: string;
@@ -19,11 +23,12 @@ export class Standing<C extends object, P extends string, S extends string> {
   }
 
   /** Takes a step: the statechart decides, the time and the generation follow. */
-  move<E extends Event<C>>(stepper: Stepper<C, P, S, E>, event: E, now: number): void {
+  move<E extends Event<C>>(stepper: Stepper<C, P, S, E>, event: E, moment: Moment): void {
     const step = stepper.step(this.place, event);
-    this.stand(step.to);
+    if (step.to !== this.place) this.stand(step.to);
     if (step.newGeneration) this.generation++;
-    if (step.wait !== 'on') this.since = step.wait === 'anew' ? now : Number.NEGATIVE_INFINITY;
+    if (step.wait === 'no more') this.since = Number.NEGATIVE_INFINITY;
+    if (step.wait === 'anew') this.since = typeof moment === 'number' ? moment : moment.now();
   }
 
   /** Stands at `place` from now on. */

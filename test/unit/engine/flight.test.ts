@@ -44,8 +44,8 @@ describe('a limit', () => {
   it('is over exactly when it is reached', () => {
     const { flight } = airport();
     flight.limit(50, 0);
-    expect(flight.isOver(49)).toBe(false);
-    expect(flight.isOver(50)).toBe(true);
+    expect(flight.isOver({ now: () => 49 })).toBe(false);
+    expect(flight.isOver({ now: () => 50 })).toBe(true);
     expect(flight.interruption).toMatchObject({ kind: 'deadline', error: { deadline: 50 } });
   });
 

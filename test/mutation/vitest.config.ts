@@ -1,0 +1,55 @@
+import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** From quick to slow; a file takes the last that fits. */
+const PACE = [
+  /\/test\/unit\//,
+  /\/properties\//,
+  /\/bad-input\.test/,
+  /\/unit\/testing\//,
+  /\/planted\.test/,
+  /\/testing\/check\.test/,
+  /\/replay\.test/,
+];
+
+/** Where values from outside come in: what `bad-input.test.ts` is about. It takes longer than all laws together. */
+const DOORS = /\/src\/(definition\/|ductape\.|session\.|errors\.|quote\.|memory\/snapshot\.|engine\/(run|wrap)\.)/;
+
+/**
+ * Stryker stops at the first test that kills, so the mutated file's own tests come first and the slow ones last. Two
+ * slow kinds are shown only to mutants they are meant for, which can make a score lower, never higher: the tests of
+ * the testing kit to mutants of the kit, and bad input to mutants of the doors.
+ */
+class NearestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const [mutated, ...others] = this.ctx.config.related ?? [];
+    const isDryRun = mutated === undefined || others.length > 0;
+    return files
+      .filter(({ moduleId }) => isDryRun || isMeantFor(moduleId, mutated))
+      .toSorted((a, b) => paceOf(a.moduleId, mutated) - paceOf(b.moduleId, mutated));
+  }
+}
+
+function isMeantFor(test: string, mutated: string): boolean {
+  if (/\/unit\/testing\//.test(test)) return mutated.includes('/src/testing/');
+  return DOORS.test(mutated) || !/\/bad-input\.test/.test(test);
+}
+
+function paceOf(test: string, mutated = ''): number {
+  const own = mutated.replace(/.*\/src\//, '/unit/').replace(/\.ts$/, '.test.ts');
+  return own !== '' && test.endsWith(own) ? -1 : PACE.findLastIndex((pattern) => pattern.test(test));
+}
+
+export default defineConfig({
+  test: {
+    include: ['test/unit/**/*.test.ts', 'test/properties/**/*.test.ts'],
+    setupFiles: ['test/mutation/setup.ts'],
+    // Each mutant gets a worker of its own all the same; within its run, modules are loaded once and not per file.
+    isolate: false,
+    sequence: { sequencer: NearestFirst },
+    // A multiple of 20: laws take a quarter and a fifth of it.
+    env: { RUNS: '40' },
+    // Stryker reports. An empty list would stand for Vitest's own.
+    reporters: [{}],
+  },
+});
