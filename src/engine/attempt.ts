@@ -67,6 +67,9 @@ export abstract class Attempt implements Waiter {
   /** It settled after it was given up on; which is its own affair, where nothing else is said. */
   protected late(_outcome: 'fulfilled' | 'rejected', _error: unknown): void {}
 
+  /** Undoes what it has done to the world, where something else is said. */
+  protected undo(_output: unknown): void {}
+
   /** Who is to answer. */
   protected abstract get who(): string;
 
@@ -83,9 +86,9 @@ export abstract class Attempt implements Waiter {
     try {
       const result = this.work();
       if (isThenable(result)) this.#pend(result, (output) => this.#weigh(output), timeout, start);
-      else if (this.outcome) this.effect?.land(result);
+      else if (this.outcome) this.#land(result);
       else {
-        this.effect?.land(result);
+        this.#land(result);
         const verdict = this.judge(result);
         if (isThenable(verdict)) this.#pend(verdict, (judged) => this.#take(judged), timeout, start);
         else this.end(verdict);
@@ -137,8 +140,12 @@ export abstract class Attempt implements Waiter {
     if (timeout !== null) this.#limit(timeout, start);
   }
 
+  #land(output: unknown): void {
+    this.effect?.land(() => this.undo(output));
+  }
+
   #weigh(output: unknown): void {
-    this.effect?.land(output);
+    this.#land(output);
     if (this.outcome) {
       this.late('fulfilled', undefined);
       return;

@@ -1,36 +1,38 @@
 /**
- * What an attempt may have done to the world, and what becomes of it: it is used as the answer, or undone, once. It may
- * land before its fate is known, or long after.
+ * What attempts may have done to the world, and what becomes of it: it is used as the answer, or undone, once. It may
+ * land before its fate is known, or long after. It has one holder at first, and is unused once none is left.
  */
 export class Effect {
-  readonly #undo: (output: unknown) => void;
-  #landed: { readonly output: unknown } | undefined = undefined;
-  #fate: 'open' | 'used' | 'unused' | 'undone' = 'open';
-
-  constructor(undo: (output: unknown) => void) {
-    this.#undo = undo;
-  }
+  #undo: (() => void) | undefined = undefined;
+  #holders = 1;
+  #isUsed = false;
+  #isUndone = false;
 
   /** The work was done. */
-  land(output: unknown): void {
-    this.#landed ??= { output };
+  land(undo: () => void): void {
+    this.#undo ??= undo;
     this.#settle();
+  }
+
+  /** One more, for whom it may become the answer. */
+  hold(): void {
+    this.#holders++;
   }
 
   /** It is the answer. */
   use(): void {
-    if (this.#fate === 'open') this.#fate = 'used';
+    if (this.#holders > 0) this.#isUsed = true;
   }
 
-  /** It will never be the answer. */
+  /** For one of its holders, it will never be the answer. */
   drop(): void {
-    if (this.#fate === 'open') this.#fate = 'unused';
+    this.#holders--;
     this.#settle();
   }
 
   #settle(): void {
-    if (this.#fate !== 'unused' || !this.#landed) return;
-    this.#fate = 'undone';
-    this.#undo(this.#landed.output);
+    if (this.#holders > 0 || this.#isUsed || this.#isUndone || !this.#undo) return;
+    this.#isUndone = true;
+    this.#undo();
   }
 }

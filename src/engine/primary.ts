@@ -15,7 +15,7 @@ export class PrimaryAttempt extends Attempt {
     super(call.flight);
     this.#call = call;
     this.#self = self;
-    this.effect = call.risk.doubts?.compensate && new Effect((output) => this.#undo(output));
+    this.effect = call.risk.doubts?.compensate && new Effect();
   }
 
   /** Asks whether it has done its work, which it has not told. */
@@ -32,7 +32,7 @@ export class PrimaryAttempt extends Attempt {
     return this.#call.risk.work(this, this.#self, this.#call.args);
   }
 
-  #undo(output: unknown): void {
+  protected override undo(output: unknown): void {
     const { engine, flight, risk, args } = this.#call;
     const { doubts, timeout } = risk;
     if (!doubts) return;

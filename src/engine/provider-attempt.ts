@@ -8,7 +8,6 @@ import type { AttemptRecord, Session } from '../types.ts';
 import { Attempt, type Outcome, succeeded } from './attempt.ts';
 import { compensate } from './compensation.ts';
 import { AttemptContext, type Making } from './context.ts';
-import { Effect } from './effect.ts';
 import type { Flight } from './flight.ts';
 import { judge } from './judge.ts';
 import type { Tools } from './tools.ts';
@@ -53,7 +52,6 @@ export class ProviderAttempt extends Attempt {
     this.planned = planned;
     this.#before = trigger.attempts.length;
     this.context = this.#contextOf(this, number);
-    this.effect = planned.provider.doubts?.compensate && new Effect((output) => this.#undo(output));
   }
 
   get previous(): readonly AttemptRecord[] {
@@ -95,7 +93,7 @@ export class ProviderAttempt extends Attempt {
     events.emit('late', this.flight, { provider, attempt, outcome, ...(outcome === 'rejected' && { error }) });
   }
 
-  #undo(output: unknown): void {
+  protected override undo(output: unknown): void {
     const { tools, flight, input } = this.#trigger;
     const { provider, timeout } = this.planned;
     const { name, doubts, backoff } = provider;

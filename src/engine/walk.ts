@@ -10,6 +10,7 @@ import { type Failure, failed, type Outcome } from './attempt.ts';
 import { waitAfter } from './backoff.ts';
 import { type Because, doubtOf } from './doubt.ts';
 import type { Pending } from './drive.ts';
+import { Effect } from './effect.ts';
 import { affordsRetry, isShut, pass } from './gate.ts';
 import { type Answer, ask } from './predicate.ts';
 import { type Attempted, ProviderAttempt } from './provider-attempt.ts';
@@ -40,6 +41,8 @@ export class Walk {
   /** Left behind for a hedge, and still under way: its answer will do. */
   #straggler: ProviderAttempt | undefined = undefined;
   #current: ProviderAttempt | undefined = undefined;
+  /** What all attempts on the present provider do together, where that may run twice: the same, however often. */
+  #repeatable: Effect | undefined = undefined;
   /** Health does not matter any more: there is no other provider. */
   #isDesperate = false;
 
@@ -83,6 +86,7 @@ export class Walk {
       );
     } finally {
       this.#abandonAll();
+      this.#repeatable?.drop();
       this.#admission.end();
       this.#trigger.flight.end();
     }
@@ -91,6 +95,7 @@ export class Walk {
   /** An attempt on a provider whose turn it is, under way or over; `undefined`: it is passed over. */
   #begin(step: PlannedProvider, number: number): ProviderAttempt | undefined {
     const { provider, timeout } = step;
+    if (number === 1) this.#turnTo(provider);
     const turn = new ProviderAttempt(this.#trigger, step, number);
     const { when } = provider;
     const answer = when && number === 1 ? this.#consult('when', when, this.#trigger.input, turn.context) : YES;
@@ -114,6 +119,7 @@ export class Walk {
     // A listener may have used up the time, or ended the call: what was announced ends, and is not begun.
     this.#isOver();
     turn.leave = leave;
+    turn.effect = this.#effectOf(provider);
     turn.start = this.#time.now();
     this.#current = turn;
     if (fault) turn.end(failed(fault.error, 'predicate'));
@@ -141,6 +147,19 @@ export class Walk {
     if (!events.wants('attempt-started')) return;
     events.emit('attempt-started', this.#trigger.flight, { provider, attempt });
     this.#time.pass();
+  }
+
+  /** No further attempt on the provider before this one can use what that has done. */
+  #turnTo({ idempotent, doubts }: ProviderDefinition): void {
+    this.#repeatable?.drop();
+    this.#repeatable = idempotent === true && doubts?.compensate ? new Effect() : undefined;
+  }
+
+  #effectOf({ doubts }: ProviderDefinition): Effect | undefined {
+    if (!doubts?.compensate) return undefined;
+    if (!this.#repeatable) return new Effect();
+    this.#repeatable.hold();
+    return this.#repeatable;
   }
 
   /** Nobody is under way beside it, nor will be. */

@@ -24,11 +24,9 @@ function workOf({ trigger, provider }: TraceEntry): string {
   return JSON.stringify([trigger, provider]);
 }
 
+export type Attempted = Pick<TraceEntry, 'trigger' | 'provider' | 'attempt'>;
+
 /** Tells attempts apart. */
-export function attemptOf({
-  trigger,
-  provider,
-  attempt,
-}: Pick<TraceEntry, 'trigger' | 'provider' | 'attempt'>): string {
+export function attemptOf({ trigger, provider, attempt }: Attempted): string {
   return JSON.stringify([trigger, provider, attempt]);
 }

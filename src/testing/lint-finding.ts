@@ -16,8 +16,6 @@ export type LintCode =
   | 'locked-by-one-failure'
   /** A timed-out attempt may have done its work, and the next one does it again. Found where effects matter: see `effects`. */
   | 'double-effect'
-  /** An idempotent provider with retries and a `compensate`: a late success is undone although it is the answer's own effect. */
-  | 'undone-answer'
   /** A hedge that never starts: the timeout, or the deadline, strikes before. */
   | 'hedge-never-used'
   /** A `verify` that is never asked, or that may hang for ever: it has its provider's timeout, and there is none. */

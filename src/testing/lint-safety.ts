@@ -10,7 +10,7 @@ export function safetyOf(
 ): LintFinding[] {
   return [
     ...doubleEffects(plan, effects ?? entries.some(({ provider }) => knowsOfEffects(provider))),
-    ...entries.flatMap((entry) => [...undoing(entry), ...hedges(entry, raw), ...verifications(entry, raw)]),
+    ...entries.flatMap((entry) => [...hedges(entry, raw), ...verifications(entry, raw)]),
     ...health(raw, entries),
     ...staleFirst(plan),
     ...budgets(raw),
@@ -48,18 +48,6 @@ function doubleEffects(plan: readonly Entry[], isAsked: boolean): LintFinding[] 
       "give it inDoubt: 'verify' or 'stop', or a compensate; or mark it idempotent: true, if it may run twice",
     );
   });
-}
-
-function undoing({ provider, path, limit }: Entry): LintFinding[] {
-  const { name, idempotent, compensate, retries = 0 } = provider;
-  if (!idempotent || compensate === undefined || retries === 0 || limit === undefined) return [];
-  return found(
-    'undone-answer',
-    'warning',
-    `${path}.compensate`,
-    `when a timed-out attempt of "${name}" answers after its retry has, compensate undoes it; being idempotent, both are one and the same effect: the answer's`,
-    'set retries to 0, or leave compensate out',
-  );
 }
 
 function hedges({ provider, path, limit }: Entry, { deadline }: RawDefinition): LintFinding[] {

@@ -1,4 +1,4 @@
-import { attemptOf } from './effects.ts';
+import { type Attempted, attemptOf } from './effects.ts';
 import type { RawDefinition, RawProvider } from './raw.ts';
 import type { Outcome } from './simulate.ts';
 import { json, type Trace, type TraceEntry } from './trace.ts';
@@ -130,47 +130,52 @@ function* doubt(trace: Trace, { name, inDoubt }: RawProvider, { providers }: Raw
 }
 
 /** Section 3: an effect that is not the answer is undone, once; that of the answer is not. */
-function* compensation(outcome: Outcome, { name, compensateRetries = 3 }: RawProvider): Generator<string> {
+function* compensation(outcome: Outcome, { name, idempotent, compensateRetries = 3 }: RawProvider): Generator<string> {
   const { trace, answers, undoings, verdicts } = outcome;
-  const used = usedAttempts(trace, name);
-  const mine = <T extends { readonly provider: string }>(list: readonly T[]) =>
-    list.filter(({ provider }) => provider === name);
-  for (const answer of mine(answers)) {
-    const id = attemptOf(answer);
-    const what = `the effect of ${name}, attempt ${answer.attempt} of trigger #${answer.trigger},`;
-    const calls = undoings.filter((undoing) => attemptOf(undoing) === id);
-    if (used.has(id)) {
+  const effectOf = idempotent ? ({ trigger }: Attempted) => String(trigger) : attemptOf;
+  const ofEffects = <T extends Attempted>(list: readonly T[]) => {
+    const grouped = new Map<string, T[]>();
+    for (const one of list.filter(({ provider }) => provider === name)) {
+      grouped.set(effectOf(one), [...(grouped.get(effectOf(one)) ?? []), one]);
+    }
+    return grouped;
+  };
+  const [done, undone, told] = [ofEffects(answers), ofEffects(undoings), ofEffects(verdicts)];
+  const used = new Set(usedAttempts(trace, name).map(effectOf));
+  for (const [effect, [first]] of done) {
+    if (!first) continue;
+    const what = `the effect of ${name}, attempt ${first.attempt} of trigger #${first.trigger},`;
+    const calls = undone.get(effect) ?? [];
+    if (used.has(effect)) {
       if (calls.length > 0) yield `safety 3: ${what} is the answer, and was undone`;
       continue;
     }
     if (calls.length === 0) yield `safety 3: ${what} is not the answer, and was never undone`;
     if (calls.length > 1 + compensateRetries) yield `safety 3: ${what} was to be undone ${calls.length} times`;
     if (calls.slice(0, -1).some(({ doneAt }) => doneAt !== undefined)) yield `safety 3: ${what} was undone twice`;
-    if (calls.some(({ output }) => !Object.is(output, answer.output)))
-      yield `safety 3: ${what} was to be undone with ${json(calls[0]?.output)}, and had given ${json(answer.output)}`;
+    if (calls.some(({ output }) => !Object.is(output, first.output)))
+      yield `safety 3: ${what} was to be undone with ${json(calls[0]?.output)}, and had given ${json(first.output)}`;
   }
-  const known = new Set(mine(answers).map(attemptOf));
-  for (const undoing of mine(undoings)) {
-    if (!known.has(attemptOf(undoing)))
-      yield `safety 3: ${name}, attempt ${undoing.attempt} of trigger #${undoing.trigger}, never answered, and was undone`;
-    const told = verdicts.filter((verdict) => attemptOf(verdict) === attemptOf(undoing)).length;
-    if (told !== 1)
-      yield `safety 3: what became of undoing ${name}, attempt ${undoing.attempt} of trigger #${undoing.trigger}, was told ${told} times`;
+  for (const [effect, [undoing]] of undone) {
+    if (!undoing) continue;
+    const what = `${name}, attempt ${undoing.attempt} of trigger #${undoing.trigger},`;
+    if (!done.has(effect)) yield `safety 3: ${what} never answered, and was undone`;
+    const times = told.get(effect)?.length ?? 0;
+    if (times !== 1) yield `safety 3: what became of undoing ${what} was told ${times} times`;
   }
 }
 
 /** The attempts on a provider whose effect is their trigger's answer. */
-function usedAttempts(trace: Trace, name: string): ReadonlySet<string> {
+function usedAttempts(trace: Trace, name: string): readonly TraceEntry[] {
   const winners = trace.filter(({ type, provider, reused }) => type === 'recovered' && provider === name && !reused);
-  const used = winners.map(({ trigger }) => {
+  return winners.flatMap(({ trigger }) => {
     const mine = trace.filter((entry) => entry.trigger === trigger && entry.provider === name);
     // Where no attempt gave it, the last one asked about had done it.
-    return (
+    const used =
       mine.find(({ type, outcome }) => type === 'ended' && outcome === 'succeeded') ??
-      mine.findLast(({ type }) => type === 'verify')
-    );
+      mine.findLast(({ type }) => type === 'verify');
+    return used ? [used] : [];
   });
-  return new Set(used.flatMap((entry) => (entry ? [attemptOf(entry)] : [])));
 }
 
 /** Section 4: an answer given again was given before, to the same key and an equal input, and not too long ago. */

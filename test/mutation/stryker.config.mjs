@@ -11,6 +11,8 @@ export default {
   timeoutFactor: 2.5,
   timeoutMS: 30_000,
   concurrency: 2,
+  // All test files run in one process, the kit's histories among them.
+  testRunnerNodeArgs: ['--max-old-space-size=8192'],
   // TypeScript 7 has no API for Stryker to rewrite a tsconfig with, and ours needs no rewriting.
   tsconfigFile: 'none',
   ignorePatterns: ['dist', 'coverage', 'examples', '.scratch', 'test/bench', 'test/docs', 'test/package'],

@@ -532,6 +532,77 @@ describe('a compensation', () => {
     expect(compensate.mock.calls.map(([, , ctx]) => (ctx as Context).attempt)).toEqual([1, 2, 3]);
   });
 
+  describe('of a provider that may run twice', () => {
+    const fields = { idempotent: true, retries: 1, backoff: 0 };
+
+    it('is not for a late success where a retry is the answer: they are the same effect', async () => {
+      let attempts = 0;
+      const { api, clock, compensate, journal } = undoing({
+        ...fields,
+        run: () => (++attempts === 1 ? later(clock, 150, 'A') : later(clock, 80, 'A again')),
+      });
+      const answer = api.run(TRIGGER);
+      await clock.runUntilIdle();
+      expect((await answer).output).toBe('A again');
+      expect(compensate).not.toHaveBeenCalled();
+      expect(journal()).toEqual([
+        [100, 'in-doubt', 'timed-out'],
+        [150, 'late'],
+      ]);
+    });
+
+    it('is not for an output that was refused where the same, asked for again, was not', async () => {
+      let attempts = 0;
+      const { api, clock, compensate } = undoing({
+        ...fields,
+        run: () => `receipt ${++attempts}`,
+        accept: (output: unknown) => output === 'receipt 2',
+      });
+      expect((await api.run(TRIGGER)).output).toBe('receipt 2');
+      await clock.runUntilIdle();
+      expect(compensate).not.toHaveBeenCalled();
+    });
+
+    it('is made once for all its attempts, with what came first, when the next provider is turned to', async () => {
+      let attempts = 0;
+      const { api, clock, compensate, second } = undoing({
+        ...fields,
+        run: () => `receipt ${++attempts}`,
+        accept: () => false,
+      });
+      second.mockImplementation(() => {
+        expect(compensate).not.toHaveBeenCalled();
+        return 'B';
+      });
+      expect((await api.run(TRIGGER)).output).toBe('B');
+      await clock.runUntilIdle();
+      expect(compensate.mock.calls.map(([output]) => output)).toEqual(['receipt 1']);
+    });
+
+    it('is made once where another provider has the answer, when the first of them lands', async () => {
+      const { api, clock, compensate } = undoing(fields);
+      const answer = api.run(TRIGGER);
+      await clock.runUntilIdle();
+      expect((await answer).output).toBe('B');
+      expect(compensate.mock.calls.map(([output, , ctx]) => [output, (ctx as Context).attempt])).toEqual([['A', 1]]);
+    });
+
+    it('is made when the trigger has failed', async () => {
+      const compensate = vi.fn();
+      const { api, clock } = engine((clock) => [
+        { name: 'a', ...fields, timeout: 10, run: () => later(clock, 15, 'A'), compensate },
+      ]);
+      const answer = api.run(TRIGGER).catch((error) => error);
+      await clock.advance(16);
+      expect(compensate).not.toHaveBeenCalled();
+      await clock.advance(4);
+      expect(await answer).toBeInstanceOf(FallbackFailedError);
+      expect(compensate).toHaveBeenCalledTimes(1);
+      await clock.runUntilIdle();
+      expect(compensate).toHaveBeenCalledTimes(1);
+    });
+  });
+
   it('that fails is tried again, with the backoff of the provider, until it is done', async () => {
     const { api, clock, compensate, journal } = undoing({ backoff: 10 });
     compensate.mockRejectedValueOnce(new Error('1')).mockImplementationOnce(() => {

@@ -286,15 +286,6 @@ describe('the fields of provider safety', () => {
   });
 
   it.each([
-    [{ idempotent: true, compensate: run, retries: 1, backoff: 0, timeout: 10 }, true],
-    [{ idempotent: true, compensate: run, timeout: 10 }, false],
-    [{ compensate: run, retries: 1, backoff: 0, timeout: 10 }, false],
-  ])('undo no answer: %o (%s)', (fields, isFound) => {
-    const expected = isFound ? ['warning undone-answer providers[0].compensate'] : [];
-    expect(found({ providers: [{ name: 'a', run, ...fields }, later] })).toEqual(expected);
-  });
-
-  it.each([
     [100, 100, undefined, 'its timeout of 100 ms strikes before'],
     [99, 100, undefined, undefined],
     [50, 100, 50, 'its deadline of 50 ms strikes before'],

@@ -181,6 +181,27 @@ const zoo: readonly Animal[] = [
     options: { output: fc.constant('done'), faults: { lost: 0 }, invariants: [atMostOneEffect()] },
   },
   {
+    name: 'effects that may happen twice, and are undone once',
+    definition: defineFallback({
+      tag: 'x',
+      resetAfter: 100,
+      providers: [
+        { name: 'a', run, timeout: 50, retries: 2, backoff: 10, idempotent: true, compensate },
+        {
+          name: 'b',
+          run,
+          timeout: 60,
+          retries: 1,
+          backoff: 5,
+          idempotent: true,
+          compensate,
+          accept: (output) => output !== '',
+        },
+      ],
+    }),
+    options: { output: fc.constantFrom('done', ''), faults: { lost: 0 }, invariants: [atMostOneEffect()] },
+  },
+  {
     name: 'effects that are verified, and undone where that is too late',
     definition: defineFallback({
       tag: 'x',
