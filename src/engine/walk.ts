@@ -98,7 +98,9 @@ export class Walk {
     if (number === 1) this.#turnTo(provider);
     const turn = new ProviderAttempt(this.#trigger, step, number);
     const { when } = provider;
-    const answer = when && number === 1 ? this.#consult('when', when, this.#trigger.input, turn.context) : YES;
+    // Asked once: those of the last resort have been passed by it already.
+    const isAsked = when && number === 1 && !this.#isDesperate;
+    const answer = isAsked ? this.#consult('when', when, this.#trigger.input, turn.context) : YES;
     let { fault } = answer;
     let leave: Leave | undefined;
     if (!fault && !answer.says) return this.#skip(provider.name, number);

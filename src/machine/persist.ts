@@ -18,7 +18,8 @@ function written(
   { machine }: { readonly machine: AnyStateMachine },
   { snapshot, failures }: { readonly snapshot: ReturnType<AnyStateMachine['resolveState']>; readonly failures: number },
 ): Record<string, unknown> {
-  return JSON.parse(JSON.stringify({ ...machine.getPersistedSnapshot(snapshot), context: { failures } }));
+  // Without the configuration, which XState would write out as well, only for it to be left out.
+  return JSON.parse(JSON.stringify(machine.getPersistedSnapshot({ ...snapshot, context: { failures } })));
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Checked } from '../definition/check.ts';
-import { type Amended, amend, NO_UPDATES, readUpdate, type Updates } from '../definition/config.ts';
+import { type Amended, amend, NO_UPDATES, parted, readUpdate, type Updates } from '../definition/config.ts';
 import type { ProviderDefinition } from '../definition/definition.ts';
 import type { Address } from '../definition/request.ts';
 import { readSnapshot, type SnapshotEntry } from '../definition/snapshot-shape.ts';
@@ -249,7 +249,11 @@ function amendedBy(
   { updates = NO_UPDATES }: Revived,
 ): Checked<Amended> {
   const read = readUpdate(home.definition, updates);
-  return read.issues ? read : amend(home.definition, below, NO_UPDATES, read.value, memory.options.timeout);
+  if (read.issues) return read;
+  const { updates: amending, byHand } = parted(read.value);
+  if (byHand.length === 0) return amend(home.definition, below, NO_UPDATES, amending, memory.options.timeout);
+  const message = 'expected it in the health of the entry, not among its updates';
+  return { issues: byHand.map(([name]) => ({ path: `providers.${name}.health`, message })) };
 }
 
 function reasonsOf({ issues = [] }: Checked<unknown>): string {

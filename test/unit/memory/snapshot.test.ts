@@ -334,14 +334,16 @@ describe('what restore skips, and reports', () => {
       { ...entry, snapshot: state, cache: 'k', updates: { fallbackProvider: 'removed' } },
       { ...entry, snapshot: state, cache: 'l', updates: { region: 3 } },
       { ...entry, snapshot: state, cache: 'm', updates: { deadline: 5 } },
+      { ...entry, snapshot: state, cache: 'n', updates: { deadline: 5, providers: { one: { health: 'unhealthy' } } } },
     ];
     const { skipped } = one.api.restore(snapshot);
     expect(skipped.map(({ cache, reason }) => [cache, reason])).toEqual([
       [undefined, expect.stringContaining('removed')],
       ['k', expect.stringContaining('removed')],
       ['l', expect.stringContaining('region')],
+      ['n', expect.stringContaining('providers.one.health: expected it in the health of the entry')],
     ]);
-    for (const at of [{}, { cache: 'k' }, { cache: 'l' }, { cache: 'm' }]) {
+    for (const at of [{}, { cache: 'k' }, { cache: 'l' }, { cache: 'm' }, { cache: 'n' }]) {
       expect(one.state(at)).toMatchObject({ state: 'triggered', failures: 1, triggers: 3, recoveries: 1 });
     }
     expect(one.state({ cache: 'm' }).config.deadline).toBe(5);
