@@ -10,12 +10,13 @@ import type { AttemptRecord, Session, State, TriggerResult } from '../types.ts';
 import { Admission } from './admission.ts';
 import { drive } from './drive.ts';
 import type { Flight } from './flight.ts';
+import type { Walking } from './lanes.ts';
 import { type Keys, keysOf, lastGood } from './recollection.ts';
 import { rejectLater } from './rejected.ts';
 import { led, type Reject, type Resolve, reuseKey } from './sharing.ts';
 import type { Time } from './time.ts';
 import type { Tools } from './tools.ts';
-import { Walk, type Walking } from './walk.ts';
+import { walk } from './walk.ts';
 
 /** One trigger: check → admit → walk the plan → settle. */
 export class Trigger implements Walking {
@@ -152,7 +153,7 @@ export class Trigger implements Walking {
     const admission = Admission.of(memory, machine, this.flight, this.time);
     if (admission) {
       this.#tell(admission);
-      drive(new Walk(this, admission).steps(), resolve, reject);
+      drive(walk(this, admission), resolve, reject);
     } else {
       const { place, since, lastError } = machine;
       memory.release(machine);

@@ -670,16 +670,6 @@ describe('where all are unhealthy', () => {
     expect(two.run).not.toHaveBeenCalled();
   });
 
-  it('none is asked a second time whether it applies', async () => {
-    const when = vi.fn().mockReturnValueOnce(true).mockReturnValueOnce(true).mockReturnValue(false);
-    const one = provider('one', { breaker: brittle, when });
-    const { fire, fail } = engine([one]);
-    await fail(one.run, 1);
-    one.run.mockImplementation(() => 'well');
-    expect(await fire()).toMatchObject({ provider: 'one', output: 'well' });
-    expect(when).toHaveBeenCalledTimes(2);
-  });
-
   it('those made unhealthy by hand are tried as well, in the order of the plan, and stay so', async () => {
     const [one, two] = [provider('one'), provider('two')];
     const { api, fire, byHand, health } = engine([one, two]);
