@@ -78,7 +78,7 @@ export function fallbackMachine<C extends Limits>() {
             entry: ['newGeneration', 'waitAnew'],
             on: {
               PROBE: { guard: 'due', target: 'probing', reenter: true },
-              RECOVERED: { target: '#fallback.triggered', actions: 'forgetFailures' },
+              RECOVERED: { actions: 'forgetFailures' },
               FAILED: { target: 'cooling', actions: 'waitAnew' },
               ABANDONED: { target: 'cooling', actions: 'waitNoMore' },
             },

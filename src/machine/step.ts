@@ -70,8 +70,11 @@ export class Stepper<
 
   /** The place of a phase, a count of failures and a configuration. */
   place(phase: P, failures: number, config: C): Place<C, P, S> {
-    const places = this.#places.get(config) ?? new Map<number, Place<C, P, S>>();
-    if (places.size === 0) this.#places.set(config, places);
+    let places = this.#places.get(config);
+    if (!places) {
+      places = new Map();
+      this.#places.set(config, places);
+    }
     const key = failures * this.#order.length + this.#order.indexOf(phase);
     const known = places.get(key);
     if (known) return known;

@@ -43,6 +43,32 @@ describe('check', () => {
     ]);
   });
 
+  it.each([
+    [duration(), 'milliseconds from 0 to 2147483647'],
+    [count(), 'a whole number of 0 or more'],
+    [flag(), 'true or false'],
+    [text(), 'a string that is not empty'],
+    [label(), '1 to 128 printable characters'],
+    [method(), 'a function'],
+    [record(), 'an object'],
+  ])('says what %o is to be: %s', (shape, expected) => {
+    expect(messages(check<unknown>(shape, null))).toEqual([`: expected ${expected}, got null`]);
+  });
+
+  it('tells of a session only what kind of value it is', () => {
+    const told = (token: unknown) => came(['session', 'token'], { session: { token } });
+    expect(['', 's3cret', 7, 7n, true, null, undefined].map(told)).toEqual([
+      'an empty string',
+      'a string',
+      'a number',
+      'a bigint',
+      'true',
+      'null',
+      'nothing',
+    ]);
+    expect(came(['session', 'token'], { session: null })).toBe('nothing');
+  });
+
   it('names an unknown key and the nearest known one', () => {
     const shape = fields({ retries: maybe(count()), timeout: maybe(duration()) });
     expect(messages(check(shape, { retrys: 1 }))).toEqual(['retrys: unknown key "retrys"; did you mean "retries"?']);

@@ -93,6 +93,17 @@ describe('Stepper', () => {
     expect(stepper.step(place, { type: 'RECOVERED' }).to).toBe(stepper.place('triggered', 0, config));
   });
 
+  it('shares places of up to 256 failures, and the steps to them', () => {
+    const stepper = new Stepper();
+    const config = { maxRetries: 1_000 };
+    const at = (failures: number) => stepper.place('triggered', failures, config);
+    expect(at(256)).toBe(at(256));
+    expect(at(257)).not.toBe(at(257));
+    const [before, last] = [at(255), at(256)];
+    for (const place of [before, last]) stepper.step(place, { type: 'FAILED' });
+    expect([before, last].map(({ steps }) => Object.keys(steps))).toEqual([['FAILED'], []]);
+  });
+
   it('follows an update to the new configuration', () => {
     const stepper = new Stepper();
     const next = { maxRetries: 0 };
