@@ -225,6 +225,14 @@ export class InDoubtError extends FallbackError {
   }
 }
 
+/** A verdict on a trigger that others have waited for, as one of them is told it: with its own id, and its own primary's error. */
+export function toldTo(where: Where, error: unknown): unknown {
+  if (error instanceof FallbackFailedError)
+    return new FallbackFailedError(error.errors, error.attempts, error.state, where);
+  if (error instanceof InDoubtError) return new InDoubtError(error.provider, error.errors, error.attempts, where);
+  return error;
+}
+
 /**
  * A refusal, without a stack: an outage makes one for each call, and the stack, which says nothing that the error does not,
  * would be nine tenths of its cost.

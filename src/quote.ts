@@ -44,7 +44,7 @@ export function conceal(text: string, token: string | undefined): string {
 
 const ERROR_FIELDS = new Set(['cause', 'error', 'lastError']);
 
-/** A JSON copy of facts of ours: each error in them as text, the token nowhere. Foreign objects stay as they are. */
+/** A JSON copy of facts of ours: each error in them as text, the token nowhere. */
 export function plain(value: unknown, token?: string, key = '', above: readonly unknown[] = []): unknown {
   if (ERROR_FIELDS.has(key)) return conceal(quote(value), token);
   if (typeof value === 'string') return conceal(value, token);
@@ -53,8 +53,17 @@ export function plain(value: unknown, token?: string, key = '', above: readonly 
   const deeper = (item: unknown, name: string) => plain(item, token, name, [...above, value]);
   if (Array.isArray(value)) return value.map((item) => deeper(item, key === 'errors' ? 'error' : ''));
   const prototype = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, deeper(item, name)]));
+  if (prototype !== Object.prototype && prototype !== null) return token ? written(value, token) : value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [conceal(name, token), deeper(item, name)]));
+}
+
+/** A foreign object as JSON has it, without the token. */
+function written(value: object, token: string): unknown {
+  try {
+    return plain(JSON.parse(JSON.stringify(value)), token);
+  } catch {
+    return show(value);
+  }
 }
 
 /** Makes `JSON.stringify` of facts show their errors as text, and no token. */

@@ -162,7 +162,7 @@ export interface RetryBudgetOptions {
 }
 
 /** Whether an attempt in doubt has done its work, and with what output. */
-export type Verified = { readonly done: true; readonly output: unknown } | { readonly done: false };
+export type Verified<O = unknown> = { readonly done: true; readonly output: O } | { readonly done: false };
 
 /** Asks a provider how it is, beside the triggers and never on their time. */
 export interface HealthCheckOptions {
@@ -244,10 +244,17 @@ export interface RememberOptions<I> {
   key?(input: I): unknown;
 }
 
+type VerifiedAs<O> = NoInfer<Verified<Awaited<O>> | PromiseLike<Verified<Awaited<O>>>>;
+
 /** One way to do the work: a call, a value of last resort, or the last good answer once more. */
 export type Provider<I, S, O> = ProviderBase<I, S> &
   (
-    | { readonly run: (input: I, ctx: Context<S>) => O; readonly value?: undefined; readonly lastGood?: undefined }
+    | {
+        readonly run: (input: I, ctx: Context<S>) => O;
+        readonly value?: undefined;
+        readonly lastGood?: undefined;
+        readonly verify?: (input: I, ctx: Context<S>) => VerifiedAs<O>;
+      }
     | {
         readonly value: O | ((input: I, ctx: Context<S>) => O);
         readonly run?: undefined;

@@ -90,7 +90,7 @@ type ResultFor<Fs extends Fallbacks, T, A> = A extends 'trigger'
 
 type PerCall<V, A extends readonly unknown[]> = V | ((...args: A) => V);
 
-interface Guarding<A extends readonly unknown[] = []> {
+interface Guarding<A extends readonly unknown[], R> {
   /** Milliseconds for the primary; `null` or nothing: none. */
   readonly timeout?: number | null | undefined;
   /** `false`: the error is the caller's own; it is rethrown and nothing falls back. Default: the definition's. */
@@ -102,13 +102,13 @@ interface Guarding<A extends readonly unknown[] = []> {
   /** Whether the work may have been done although the call failed so. Default: no. */
   readonly inDoubtWhen?: ((error: unknown) => boolean) | undefined;
   /** Whether it has worked: then that is the answer. Has the primary's `timeout`. */
-  readonly verify?: ((...args: A) => Verified | PromiseLike<Verified>) | undefined;
+  readonly verify?: ((...args: A) => Verified<R> | PromiseLike<Verified<R>>) | undefined;
   /** Undoes what a primary did after it was given up on. */
-  compensate?(output: unknown, ...args: A): unknown;
+  compensate?(output: R, ...args: A): unknown;
 }
 
 /** Options of `wrap`: each a value, or a function that makes one of each call's arguments. */
-export interface WrapOptions<In, A extends readonly unknown[]> extends Guarding<A> {
+export interface WrapOptions<In, A extends readonly unknown[], R = unknown> extends Guarding<A, R> {
   /** Makes the trigger's input. Default: the first argument. */
   readonly input?: ((error: unknown, ...args: A) => In) | undefined;
   readonly env?: PerCall<string, A> | undefined;
@@ -122,16 +122,16 @@ export interface WrapOptions<In, A extends readonly unknown[]> extends Guarding<
 }
 
 /** Options of `call`. */
-export interface CallOptions extends Guarding, Place, RunOptions {}
+export interface CallOptions<R = unknown> extends Guarding<[], R>, Place, RunOptions {}
 
 /** The options of `wrap` may be left out where the first argument already fits as input. */
-type WrapArguments<In, A extends readonly unknown[]> = (
+type WrapArguments<In, A extends readonly unknown[], R> = (
   A extends readonly [infer First, ...unknown[]]
     ? First
     : {}
 ) extends In
-  ? [options?: WrapOptions<In, A>]
-  : [optionsWithInput: WrapOptions<In, A> & { readonly input: NonNullable<unknown> }];
+  ? [options?: WrapOptions<In, A, R>]
+  : [optionsWithInput: WrapOptions<In, A, R> & { readonly input: NonNullable<unknown> }];
 
 /** The primary's arguments as they are: options that ask for fewer of them do not take the others away. */
 type Settled<A extends readonly unknown[]> = Extract<Given<A>, readonly unknown[]>;
@@ -144,14 +144,14 @@ interface Typed<Fs extends Fallbacks> {
   wrap<const T extends TagOf<Fs>, This, A extends readonly unknown[], R>(
     tag: T,
     primary: (this: This, ...args: A) => R,
-    ...options: WrapArguments<InputOf<Fs, T>, Settled<A>>
+    ...options: WrapArguments<InputOf<Fs, T>, Settled<A>, NoInfer<Known<Awaited<R>>>>
   ): (this: This, ...args: A) => Promise<Known<Awaited<R>> | OutputOf<Fs, T>>;
   call<const T extends TagOf<Fs>, R>(
     tag: T,
     primary: (context: { readonly signal: AbortSignal; readonly id: string }) => R,
     ...options: {} extends InputOf<Fs, T>
-      ? [options?: CallOptions & TriggerInput<InputOf<Fs, T>>]
-      : [optionsWithInput: CallOptions & TriggerInput<InputOf<Fs, T>>]
+      ? [options?: CallOptions<NoInfer<Known<Awaited<R>>>> & TriggerInput<InputOf<Fs, T>>]
+      : [optionsWithInput: CallOptions<NoInfer<Known<Awaited<R>>>> & TriggerInput<InputOf<Fs, T>>]
   ): Promise<Known<Awaited<R>> | OutputOf<Fs, T>>;
 }
 

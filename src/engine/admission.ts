@@ -27,7 +27,7 @@ export class Admission {
   static of(memory: Machines, machine: Machine, flight: Flight, time: Time): Admission | undefined {
     const { generation, place } = machine;
     if (place.state === 'exhausted') {
-      memory.move(machine, { type: 'PROBE', due: machine.isDue(time.now()) }, time);
+      memory.move(machine, machine.isDue(time.now()) ? EVENTS.DUE : EVENTS.EARLY, time);
       if (machine.generation === generation) return undefined;
     } else memory.move(machine, EVENTS.TRIGGER, time);
     machine.triggers++;
@@ -69,6 +69,8 @@ export class Admission {
 /** Made once: a step's event is looked up, never built. */
 const EVENTS = {
   TRIGGER: { type: 'TRIGGER' },
+  DUE: { type: 'PROBE', due: true },
+  EARLY: { type: 'PROBE', due: false },
   RECOVERED: { type: 'RECOVERED' },
   FAILED: { type: 'FAILED' },
   ABANDONED: { type: 'ABANDONED' },

@@ -67,6 +67,11 @@ export abstract class Attempt implements Waiter {
   /** It settled after it was given up on; which is its own affair, where nothing else is said. */
   protected late(_outcome: 'fulfilled' | 'rejected', _error: unknown): void {}
 
+  /** Its work has come to something: done, where nothing else is said, so that it is to be undone unless it is used. */
+  protected landed(output: unknown): void {
+    this.effect?.land(() => this.undo(output));
+  }
+
   /** Undoes what it has done to the world, where something else is said. */
   protected undo(_output: unknown): void {}
 
@@ -86,9 +91,9 @@ export abstract class Attempt implements Waiter {
     try {
       const result = this.work();
       if (isThenable(result)) this.#pend(result, (output) => this.#weigh(output), timeout, start);
-      else if (this.outcome) this.#land(result);
+      else if (this.outcome) this.landed(result);
       else {
-        this.#land(result);
+        this.landed(result);
         const verdict = this.judge(result);
         if (isThenable(verdict)) this.#pend(verdict, (judged) => this.#take(judged), timeout, start);
         else this.end(verdict);
@@ -140,24 +145,24 @@ export abstract class Attempt implements Waiter {
     if (timeout !== null) this.#limit(timeout, start);
   }
 
-  #land(output: unknown): void {
-    this.effect?.land(() => this.undo(output));
-  }
-
   #weigh(output: unknown): void {
-    this.#land(output);
-    if (this.outcome) {
-      this.late('fulfilled', undefined);
-      return;
+    try {
+      this.landed(output);
+      if (this.outcome) {
+        this.late('fulfilled', undefined);
+        return;
+      }
+      const verdict = this.judge(output);
+      if (isThenable(verdict)) {
+        follow(
+          verdict,
+          (judged) => this.#take(judged),
+          (error) => this.#fail(error),
+        );
+      } else this.end(verdict);
+    } catch (error) {
+      this.#fail(error);
     }
-    const verdict = this.judge(output);
-    if (isThenable(verdict)) {
-      follow(
-        verdict,
-        (judged) => this.#take(judged),
-        (error) => this.#fail(error),
-      );
-    } else this.end(verdict);
   }
 
   #take(verdict: unknown): void {

@@ -21,6 +21,8 @@ export interface Walking extends Attempted {
   /** Whether anyone is told more of its answer than the output. */
   readonly isReported: boolean;
   readonly keys: Keys | undefined;
+  /** The provider of an attempt that was cut short, and after which nobody may try unasked. */
+  inDoubt: string | undefined;
 }
 
 /** The attempts of an admitted trigger: at most two under way, each in its lane, and what has become of the others. */
@@ -127,7 +129,11 @@ export class Lanes {
       this.#record(lane, outcome);
       this.#tell(lane, verdictOn(outcome));
       const because = outcome.kind === 'timed-out' ? outcome.kind : 'aborted';
-      if (lane.planned.provider.doubts && outcome.kind !== 'succeeded') this.#tellDoubt(lane, because, outcome.error);
+      const isInDoubt = lane.planned.provider.doubts && lane.isBegun && outcome.kind !== 'succeeded';
+      if (isInDoubt) {
+        this.#tellDoubt(lane, because, outcome.error);
+        this.#leaveInDoubt(lane);
+      }
     }
     this.#drop(lane);
   }
@@ -204,7 +210,8 @@ export class Lanes {
 
   #doubt(lane: ProviderAttempt, outcome: Failure): void {
     const { doubts } = lane.planned.provider;
-    if (!doubts) {
+    // What was never asked for has done nothing.
+    if (!doubts || !lane.isBegun) {
       this.#drop(lane);
       return;
     }
@@ -212,12 +219,17 @@ export class Lanes {
     if (doubts.inDoubtWhen) this.#time.pass();
     if (fault) this.errors.push(fault.error);
     if (because) this.#tellDoubt(lane, because, outcome.error);
+    if (because === 'aborted') this.#leaveInDoubt(lane);
     if (!because || because === 'aborted' || doubts.inDoubt === 'next') this.#drop(lane);
     else if (doubts.inDoubt === 'verify' && !this.isOver()) this.#verify(lane);
     else {
       this.#drop(lane);
       throw this.#inDoubt(lane);
     }
+  }
+
+  #leaveInDoubt({ planned: { provider } }: ProviderAttempt): void {
+    if (provider.doubts?.inDoubt !== 'next') this.trigger.inDoubt ??= provider.name;
   }
 
   #verify(lane: ProviderAttempt): void {

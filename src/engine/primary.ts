@@ -21,7 +21,8 @@ export class PrimaryAttempt extends Attempt {
   /** Asks whether it has done its work, which it has not told. */
   verification(): Verification {
     const { flight, risk, args } = this.#call;
-    return new Verification(flight, 'primary', () => risk.doubts?.verify?.(...args), succeeded);
+    const ask = () => risk.doubts?.verify?.(...args);
+    return new Verification(flight, 'primary', ask, succeeded, (output) => this.landed(output));
   }
 
   protected override get who(): string {

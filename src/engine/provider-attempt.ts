@@ -68,7 +68,8 @@ export class ProviderAttempt extends Attempt {
     const { flight, input } = this.#trigger;
     const { name, doubts } = this.planned.provider;
     const ask = (attempt: Attempt) => doubts?.verify?.(input, this.#viewOf(attempt));
-    this.verification = new Verification(flight, name, ask, (output) => this.judge(output));
+    const judge = (output: unknown) => this.judge(output);
+    this.verification = new Verification(flight, name, ask, judge, (output) => this.landed(output));
     return this.verification;
   }
 

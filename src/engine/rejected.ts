@@ -3,8 +3,10 @@
  * unhandled at first, and taking that back costs the runtime more than all the rest of a refusal.
  */
 export function rejectLater(reject: (error: unknown) => void, error: unknown): void {
-  Promise.resolve().then(() => reject(error));
+  SETTLED.then(() => reject(error));
 }
+
+const SETTLED = Promise.resolve();
 
 export function rejected(error: unknown): Promise<never> {
   return new Promise((_, reject) => rejectLater(reject, error));

@@ -30,8 +30,11 @@ export function rescue(call: Protected, failure: Failure, { guard, attempt }: Pr
     // The caller's abort never falls back, and after close() there is nothing to fall back to.
     if (kind === 'aborted') {
       guard?.('ABANDONED');
-      if (attempt && risk.doubts) tellDoubt(call, 'aborted', error);
-      attempt?.effect?.drop();
+      if (attempt && risk.doubts) {
+        locate(call);
+        if (attempt.isBegun) tellDoubt(call, 'aborted', error);
+        attempt.effect?.drop();
+      }
       throw flight.refusal(flight.interruption as Interruption);
     }
     flight.primary = { error };
@@ -132,15 +135,18 @@ function concludeVerification(
   else giveUp(call, new InDoubtError('primary', [outcome.error], [], flight));
 }
 
-function tellDoubt(call: Protected, because: Because, error: unknown): void {
-  const { engine, flight, args } = call;
-  if (!engine.events.wants('in-doubt')) return;
+/** What is told of it from now on has a place, and no token: events of what it did may come long after. */
+function locate(call: Protected): void {
   try {
     addressed(call);
   } catch {
-    // Aborted before it was known where its fallback is, which is nowhere: there is no place to tell of.
-    return;
+    // Aborted before it was known where its fallback is, which is nowhere.
   }
+}
+
+function tellDoubt(call: Protected, because: Because, error: unknown): void {
+  const { engine, flight, args } = call;
+  if (flight.env === undefined || !engine.events.wants('in-doubt')) return;
   const facts = { provider: 'primary', attempt: 1, because, input: inputOf(args), error };
   engine.events.emit('in-doubt', flight, facts);
 }

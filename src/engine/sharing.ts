@@ -1,7 +1,8 @@
 import type { Remembering } from '../definition/definition.ts';
-import { InvalidInputError } from '../errors.ts';
+import { InDoubtError, InvalidInputError } from '../errors.ts';
 import type { Given, Shared } from '../memory/answers.ts';
 import { quote } from '../quote.ts';
+import type { Walking } from './lanes.ts';
 import type { Attempted } from './provider-attempt.ts';
 import { keyOf } from './recollection.ts';
 
@@ -18,8 +19,8 @@ export function reuseKey(asking: Attempted, { key }: Remembering): string | unde
 }
 
 /** Settles as before, but remembers the answer, and tells all that wait for it. */
-export function led(trigger: Attempted, key: string, resolve: Resolve, reject: Reject): [Resolve, Reject] {
-  const { home, flight, tools } = trigger;
+export function led(trigger: Walking, key: string, resolve: Resolve, reject: Reject): [Resolve, Reject] {
+  const { home, tools } = trigger;
   let tell!: (outcome: Shared) => void;
   const shared = new Promise<Shared>((settle) => {
     tell = settle;
@@ -38,9 +39,14 @@ export function led(trigger: Attempted, key: string, resolve: Resolve, reject: R
       resolve(given);
     },
     (thrown) => {
-      // Its own caller's abort or deadline is not the others'.
-      end(flight.interruption ? {} : { error: { thrown } });
+      end(verdictFor(trigger, thrown));
       reject(thrown);
     },
   ];
+}
+
+/** What the others are told: the leader's own abort or deadline is not theirs, but a doubt that it leaves is. */
+function verdictFor({ flight, attempts, inDoubt }: Walking, thrown: unknown): Shared {
+  if (!flight.interruption || thrown instanceof InDoubtError) return { error: { thrown } };
+  return inDoubt === undefined ? {} : { error: { thrown: new InDoubtError(inDoubt, [], attempts, flight) } };
 }

@@ -2,7 +2,7 @@ import type { Checked } from '../definition/check.ts';
 import type { Configuration } from '../definition/config.ts';
 import type { Request } from '../definition/request.ts';
 import { isThenable, validate } from '../definition/standard.ts';
-import { exhausted, InvalidInputError } from '../errors.ts';
+import { exhausted, InvalidInputError, toldTo } from '../errors.ts';
 import type { Given, Shared } from '../memory/answers.ts';
 import { type Home, retryAfter } from '../memory/machine.ts';
 import { openSession } from '../session.ts';
@@ -11,6 +11,8 @@ import { Admission } from './admission.ts';
 import { drive } from './drive.ts';
 import type { Flight } from './flight.ts';
 import type { Walking } from './lanes.ts';
+import { ask } from './predicate.ts';
+import { ProviderAttempt } from './provider-attempt.ts';
 import { type Keys, keysOf, lastGood } from './recollection.ts';
 import { rejectLater } from './rejected.ts';
 import { led, type Reject, type Resolve, reuseKey } from './sharing.ts';
@@ -33,6 +35,7 @@ export class Trigger implements Walking {
   /** Made before any provider can change the input. */
   keys: Keys | undefined = undefined;
   state: State = 'idle';
+  inDoubt: string | undefined = undefined;
   /** Whether anyone is told more of its answer than the output. */
   isReported = false;
   #isReused = false;
@@ -110,6 +113,11 @@ export class Trigger implements Walking {
     const { reuse, remembers } = this.home.definition;
     if (remembers) this.keys ??= keysOf(this);
     const key = reuse && reuseKey(this, reuse);
+    if (remembers || reuse) {
+      // Functions of the user's have made these.
+      this.time.pass();
+      this.#throwIfOver();
+    }
     if (key === undefined) this.#proceed(resolve, reject);
     else this.#share(key, resolve, reject);
   }
@@ -129,7 +137,7 @@ export class Trigger implements Walking {
     else if (leader) {
       const follow = (outcome: Shared | undefined) => {
         this.time.pass();
-        if (outcome?.error) this.#refuse(reject, outcome.error.thrown);
+        if (outcome?.error) this.#refuse(reject, toldTo(flight, outcome.error.thrown));
         else if (outcome?.result) again(outcome.result);
         else this.#enter(resolve, reject);
       };
@@ -148,8 +156,9 @@ export class Trigger implements Walking {
   }
 
   #proceed(resolve: Resolve, reject: Reject): void {
-    const { memory } = this.tools;
+    const { memory, events } = this.tools;
     const machine = memory.hold(this.request, this.home, this.flight);
+    if (events.wants('evicted')) this.time.pass();
     const admission = Admission.of(memory, machine, this.flight, this.time);
     if (admission) {
       this.#tell(admission);
@@ -170,7 +179,10 @@ export class Trigger implements Walking {
   /** What an exhausted fallback gives rather than refuse, if it has it. */
   #lastGood(): Given | undefined {
     if (!this.home.definition.remembers) return undefined;
-    for (const { provider } of this.config.plan) {
+    for (const step of this.config.plan) {
+      const { provider } = step;
+      const { context } = new ProviderAttempt(this, step, 1);
+      if (provider.when && !ask('when', provider.when, this.input, context).says) continue;
       const { kept } = lastGood(this.home, this.keys, provider, this.time.now());
       if (!kept) continue;
       const { name } = provider;
@@ -184,7 +196,10 @@ export class Trigger implements Walking {
   #tell({ machine }: Admission): void {
     const { events } = this.tools;
     const { state, phase, failures } = machine.place;
-    if (phase === 'probing' && events.wants('probing')) events.emit('probing', this.flight, { failures });
+    if (phase === 'probing' && events.wants('probing')) {
+      events.emit('probing', this.flight, { failures });
+      this.time.pass();
+    }
     if (!events.wants('triggered')) return;
     events.emit('triggered', this.flight, { state, probe: phase === 'probing' });
     this.time.pass();

@@ -11,17 +11,21 @@ export class Verification extends Attempt {
   readonly #provider: string;
   readonly #ask: (attempt: Attempt) => unknown;
   readonly #judge: (output: unknown) => Outcome | PromiseLike<Outcome>;
+  readonly #done: (output: unknown) => void;
 
+  /** `done` hears of an output whenever there is one; `judge` says whether it will do, if it comes in time. */
   constructor(
     flight: Flight,
     provider: string,
     ask: (attempt: Attempt) => unknown,
     judge: (output: unknown) => Outcome | PromiseLike<Outcome>,
+    done: (output: unknown) => void,
   ) {
     super(flight);
     this.#provider = provider;
     this.#ask = ask;
     this.#judge = judge;
+    this.#done = done;
   }
 
   protected override get who(): string {
@@ -30,6 +34,11 @@ export class Verification extends Attempt {
 
   protected override work(): unknown {
     return this.#ask(this);
+  }
+
+  protected override landed(answer: unknown): void {
+    const { done, output } = isObject(answer) ? answer : {};
+    if (done === true) this.#done(output);
   }
 
   protected override judge(answer: unknown): Outcome | PromiseLike<Outcome> {

@@ -47,10 +47,10 @@ export function* walk(trigger: Walking, admission: Admission): Generator<Pending
           if (lanes.found) return succeed(lanes, lanes.found);
         }
       }
+      while (lanes.straggler) yield* straggling(lanes, lanes.straggler);
+      if (lanes.found) return succeed(lanes, lanes.found);
       plan = isDesperate ? [] : lastResort(trigger);
     }
-    while (lanes.straggler) yield* straggling(lanes, lanes.straggler);
-    if (lanes.found) return succeed(lanes, lanes.found);
     throw lanes.fail((state) => new FallbackFailedError(lanes.errors, trigger.attempts, state, trigger.flight));
   } finally {
     lanes.end();
@@ -84,6 +84,7 @@ function begin(lanes: Lanes, step: PlannedProvider, number: number, isDesperate:
     const passed = pass(tools.memory, lanes.admission.unit, flight, provider, number, time.now(), isDesperate);
     if (typeof passed === 'string') return skip(trigger, name, number, passed);
     leave = passed;
+    if (tools.events.wants('provider-probing')) time.pass();
     turn.watch();
   }
   announce(trigger, name, number);
@@ -164,7 +165,8 @@ function delay(lanes: Lanes, lane: ProviderAttempt, outcome: Failure, previous: 
 function* pause(lanes: Lanes, ms: number): Generator<Pending, void, void> {
   const { time, tools, flight } = lanes.trigger;
   const end = time.now() + ms;
-  while (lanes.straggler && time.now() < end && !lanes.found) {
+  // What it has come to counts, though the time be over.
+  while (lanes.straggler && (lanes.straggler.asked.outcome || time.now() < end)) {
     if (lanes.straggler.asked.outcome) lanes.concludeStraggler(lanes.straggler);
     else yield race([lanes.straggler.asked], tools.clock, end - time.now());
     lanes.isOver(true);

@@ -174,7 +174,12 @@ function protect(engine: Engine, risk: Risk, self: unknown, args: Args): Promise
     );
     const flight = new Flight(engine.flights, limits.id);
     return new Promise((resolve, reject) => {
-      primaryFirst({ engine, flight, risk, args, resolve, reject }, limits, self);
+      const call = { engine, flight, risk, args, resolve, reject };
+      try {
+        primaryFirst(call, limits, self);
+      } catch (error) {
+        giveUp(call, error);
+      }
     });
   } catch (error) {
     return rejected(error);
@@ -225,7 +230,7 @@ function guarded(call: Protected, breaker: Breaker, start: number): Guard | 'ove
   }
   const leave = memory.healths.admit(health, Number.POSITIVE_INFINITY, start, flight);
   if (typeof leave === 'string') {
-    fallBack(call, place, health.lastError?.error);
+    fallBack(call, place, health.lastError ? health.lastError.error : new Error('the primary is unhealthy'));
     return 'over';
   }
   let isTold = false;

@@ -21,9 +21,9 @@ export class Health extends Standing<Tolerance, HealthPhase, HealthState> {
     this.cooldown = cooldown;
   }
 
-  /** Whether nothing would be lost with it. */
-  get isAsNew(): boolean {
-    return this.place.phase === 'healthy' && this.place.failures + this.inFlight === 0 && !this.isBeingChecked;
+  /** Whether nobody would miss it: failures that have not tripped anything do not count. */
+  get isIdle(): boolean {
+    return this.place.phase === 'healthy' && this.inFlight === 0 && !this.isBeingChecked;
   }
 
   /** Milliseconds until an attempt may probe it; `undefined` unless one is to. */

@@ -61,16 +61,19 @@ export class Healths {
    */
   admit(health: Health, most: number, now: number, where: Where, isDesperate = false): Leave | Refused {
     if (health.inFlight >= most) return 'busy';
+    let { generation } = health;
     if (health.place.state !== 'healthy') {
-      const { generation } = health;
       const due = health.hasWaited(health.cooldown, now);
       this.move(health, { type: 'PROBE', due }, now, where);
       // A listener may have made of the probe what it likes.
       const { state } = health.place;
-      if (!isDesperate && (health.generation === generation || state === 'unhealthy')) return 'unhealthy';
+      const isProbe = health.generation !== generation && state !== 'unhealthy';
+      if (!isDesperate && !isProbe) return 'unhealthy';
+      // Beside a probe that is under way, what comes of it is no verdict on that.
+      generation = isProbe || state !== 'probing' ? health.generation : Number.NaN;
     }
     health.inFlight++;
-    return { health, generation: health.generation };
+    return { health, generation };
   }
 
   /** The attempt is over. */

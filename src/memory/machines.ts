@@ -171,8 +171,7 @@ export class Machines {
 
   /** Forgets each env and product with which nothing would be lost. */
   dropClean(): void {
-    const now = this.options.clock.now();
-    for (const scope of this.#allScopes()) if (isClean(scope, now)) this.#drop(scope);
+    for (const scope of this.#allScopes()) if (isClean(scope)) this.#drop(scope);
   }
 
   /** Whether one more key of a definition may have updates of its own. */
@@ -281,9 +280,8 @@ export class Machines {
 
   #makeRoom(where: Where): void {
     this.forgetExpired();
-    const now = this.options.clock.now();
     const [oldest] = this.#allScopes()
-      .filter((scope) => isClean(scope, now))
+      .filter((scope) => isClean(scope))
       .sort((one, other) => one.used - other.used);
     if (!oldest) {
       const message = `expected at most ${this.options.maxScopes} env and product pairs (maxScopes), got one more, and none is idle`;
@@ -313,14 +311,13 @@ export class Machines {
   }
 }
 
-/** Whether nothing would be lost with this env and product: no failures, no updates, nothing in flight. */
-function isClean({ units }: Scope, now: number): boolean {
+/** Whether this env and product may be forgotten: no failed triggers, no updates, nothing in flight, nobody unhealthy. */
+function isClean({ units }: Scope): boolean {
   return [...units.values()].every(
     (unit) =>
       unit.held + unit.failing + unit.amended === 0 &&
       Object.keys(unit.updates).length === 0 &&
-      healthsOf(unit).every(({ isAsNew }) => isAsNew) &&
-      [...(unit.budgets?.values() ?? [])].every((budget) => budget.isAsNew(now)),
+      healthsOf(unit).every(({ isIdle }) => isIdle),
   );
 }
 

@@ -25,12 +25,6 @@ export class RetryBudget {
     retries: 0,
   }));
 
-  /** Whether nothing in it counts any more. */
-  isAsNew(now: number): boolean {
-    const oldest = Math.floor((now - WINDOW) / SLICE);
-    return this.#slices.every(({ index }) => index < oldest);
-  }
-
   /** An attempt is made. */
   spend(isRetry: boolean, now: number): void {
     const slice = this.#at(now);
@@ -46,7 +40,8 @@ export class RetryBudget {
       if (slice.index >= oldest) retries += slice.retries;
       if (slice.index > oldest) firsts += slice.firsts;
     }
-    return retries <= ratio * firsts + (minPerSecond * WINDOW) / 1_000;
+    // 0.29 × 100 is a little less than 29.
+    return retries <= ratio * firsts + (minPerSecond * WINDOW) / 1_000 + 1e-9;
   }
 
   #at(now: number): Slice {

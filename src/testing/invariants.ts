@@ -10,6 +10,8 @@ export interface Invariant {
   readonly within?: number;
   /** Providers each of which must have been the winner at least once, over all histories. */
   readonly reaches?: readonly string[];
+  /** The providers that it is about: a misspelt one would hold for ever. */
+  readonly providers?: readonly string[];
 }
 
 /** Thrown by an invariant: what broke it, and where in the trace. */
@@ -47,6 +49,7 @@ export function settlesWithin(ms: number): Invariant {
 export function atMostOneEffect({ of }: { readonly of?: readonly string[] } = {}): Invariant {
   return {
     name: 'atMostOneEffect',
+    ...(of && { providers: of }),
     judge(trace) {
       const landed = new Map<number | undefined, TraceEntry>();
       for (const entry of standing(trace)) {
@@ -86,13 +89,14 @@ export function attemptsAtMost(n: number): Invariant {
 
 /** Over all histories, each of these providers was the winner at least once. */
 export function reaches(...names: readonly string[]): Invariant {
-  return { name: `reaches(${names.join(', ')})`, reaches: names, judge: () => true };
+  return { name: `reaches(${names.join(', ')})`, reaches: names, providers: names, judge: () => true };
 }
 
 /** That provider is not called while `when(trace)` holds of what has happened so far. */
 export function neverCalls(name: string, when: (trace: Trace) => boolean): Invariant {
   return {
     name: `neverCalls(${name})`,
+    providers: [name],
     judge(trace) {
       trace.forEach((entry, index) => {
         if (entry.type !== 'call' || entry.provider !== name) return;

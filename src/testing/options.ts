@@ -83,6 +83,17 @@ export async function prepare(
     (invariant): Invariant =>
       typeof invariant === 'function' ? { name: invariant.name || 'invariant', judge: invariant } : invariant,
   );
+  const known = raw.providers.map(({ name }) => name);
+  refuse(
+    all.flatMap(({ name, providers = [] }) =>
+      providers
+        .filter((provider) => !known.includes(provider))
+        .map(
+          (provider) =>
+            [`invariants.${name}`, `unknown provider ${json(provider)}; expected one of ${known.join(', ')}`] as const,
+        ),
+    ),
+  );
   const within = all.flatMap(({ within }) => (within === undefined ? [] : [within]));
   const resetAfter = raw.resetAfter ?? (raw.resetAfter === null ? null : 30_000);
   const stage: Stage = {

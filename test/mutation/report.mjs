@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { declareClassPlugin, PluginKind } from '@stryker-mutator/api/plugin';
 
 /** @typedef {import('@stryker-mutator/api/core').schema.MutationTestResult} Result */
@@ -7,6 +8,8 @@ import { declareClassPlugin, PluginKind } from '@stryker-mutator/api/plugin';
 
 const JSON_REPORT = '.scratch/mutation.json';
 const MARKDOWN = 'test/bench/results/mutation.md';
+/** By file and change: why no test can tell the mutant from the code. */
+const EXPLAINED = new URL('explained.json', import.meta.url);
 
 /** A reporter of Stryker's, not a step after it: the table is wanted most when the score is too low and Stryker fails. */
 class MarkdownReporter {
@@ -39,6 +42,8 @@ ${row('**total**', every)}
 
 ## Survivors
 
+Those with a reason were read, and cannot be told from the code by any test.
+
 ${listed(tested, ({ status }) => status === 'Survived' || status === 'NoCoverage')}
 
 ## Timeouts without an endless loop seen
@@ -64,6 +69,8 @@ function row(name, mutants) {
 
 /** @param {readonly Tested[]} tested @param {(mutant: Mutant) => boolean} isWanted */
 function listed(tested, isWanted) {
+  /** @type {Record<string, Record<string, string>>} */
+  const explained = JSON.parse(readFileSync(fileURLToPath(EXPLAINED), 'utf8'));
   const rows = tested.flatMap(({ file, source, mutants }) =>
     mutants
       .filter(isWanted)
@@ -71,11 +78,12 @@ function listed(tested, isWanted) {
       .map(({ location, mutatorName, replacement = '', status }) => {
         const seen = status === 'NoCoverage' ? ' (no coverage)' : '';
         const change = `${code(textAt(source, location))} → ${code(replacement)}`;
-        return `| ${file}:${location.start.line} | ${mutatorName}${seen} | ${change} |`;
+        const why = explained[file]?.[change] ?? '';
+        return `| ${file}:${location.start.line} | ${mutatorName}${seen} | ${change} | ${why} |`;
       }),
   );
   if (rows.length === 0) return 'None.';
-  return ['| where | mutator | original → replacement |', '|---|---|---|', ...rows].join('\n');
+  return ['| where | mutator | original → replacement | why |', '|---|---|---|---|', ...rows].join('\n');
 }
 
 /** @param {string} source @param {Mutant['location']} location */

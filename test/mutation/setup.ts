@@ -1,4 +1,4 @@
-import { expect, vi } from 'vitest';
+import { beforeEach, expect, vi } from 'vitest';
 
 /** Tests that play many histories; each of the others takes a fraction of a second, and meets no mutant 20,000 times. */
 const isLong = /\/(properties|unit\/testing)\//.test(expect.getState().testPath ?? '');
@@ -12,3 +12,8 @@ if (stryker?.hitLimit) stryker.hitLimit = Math.min(stryker.hitLimit, isLong ? 10
 
 // The same histories each time: what killed a mutant once kills it again.
 if (isLong) (await import('fast-check')).configureGlobal({ seed: 1 });
+
+/** See vitest.config.ts. */
+beforeEach(() => {
+  Reflect.deleteProperty(globalThis, 'madeOnce');
+});

@@ -1,4 +1,4 @@
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type Plugin } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** From quick to slow; a file takes the last that fits. */
@@ -40,7 +40,32 @@ function paceOf(test: string, mutated = ''): number {
   return own !== '' && test.endsWith(own) ? -1 : PACE.findLastIndex((pattern) => pattern.test(test));
 }
 
+/**
+ * What `once` makes is made anew in each test: else only the first test to need a shape would meet the mutants in it, and
+ * all others would be taken for blind to them.
+ */
+const ONCE = `export function once<T>(make: () => T): () => T {
+  return () => {
+    const made: Map<unknown, unknown> = (globalThis as any).madeOnce ??= new Map();
+    if (!made.has(make)) made.set(make, make());
+    return made.get(make) as T;
+  };
+}
+
+`;
+const forgetful: Plugin = {
+  name: 'forgetful',
+  enforce: 'pre',
+  transform(code, id) {
+    if (!id.endsWith('/src/definition/check.ts')) return undefined;
+    const changed = code.replace(/export function once[\s\S]*?\n(?=export const duration)/, ONCE);
+    if (changed === code) throw new Error('there is no `once` before `duration` any more');
+    return changed;
+  },
+};
+
 export default defineConfig({
+  plugins: [forgetful],
   test: {
     include: ['test/unit/**/*.test.ts', 'test/properties/**/*.test.ts'],
     setupFiles: ['test/mutation/setup.ts'],

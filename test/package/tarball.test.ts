@@ -58,12 +58,19 @@ const PROGRAM = `
 
 describe('the tarball', () => {
   it('holds the build, the papers, and nothing else', () => {
-    const papers = packed.filter((path) => !path.startsWith('dist/'));
-    expect(papers).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']);
+    const papers = packed.filter((path) => !/^(?:dist|docs|examples)\//.test(path));
+    expect(papers).toEqual(['CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md', 'package.json']);
     const built = packed.filter((path) => path.startsWith('dist/'));
     expect(built.filter((path) => !/\.(?:js|d\.ts)$/.test(path))).toEqual(['dist/THIRD-PARTY-LICENSES.md']);
     expect(built).toContain('dist/index.js');
     expect(built).toContain('dist/index.d.ts');
+  });
+
+  it('holds all that the README links to', () => {
+    const links = [...readFileSync('README.md', 'utf8').matchAll(/\]\((?!https?:)(?<path>[^)#]+)/g)];
+    const paths = links.map(({ groups }) => groups?.path ?? '');
+    expect(paths.length).toBeGreaterThan(5);
+    expect(paths.filter((path) => !packed.some((file) => file === path || file.startsWith(`${path}/`)))).toEqual([]);
   });
 
   it('depends on nothing, and installs alone', () => {

@@ -205,6 +205,8 @@ function makeWorld(policy: Policy, script: readonly Behaviour[]) {
       return work(clock, delay, signal, (): Verified => {
         answered();
         if (kind === 'throw') throw new Error('nobody knows');
+        // What is said to have been done is an effect, whoever says it.
+        if (kind !== 'not done') (calls[number] as Call).hasLanded = true;
         return kind === 'not done'
           ? { done: false }
           : { done: true, output: { call: number, isBad: kind === 'bad output' } satisfies Output };
@@ -545,7 +547,9 @@ describe('the primary of call and wrap', () => {
           if (given.verify.kind === 'hang') return new Promise(() => {});
           return work(clock, given.verify.delay, undefined, (): Verified => {
             if (given.verify.kind === 'throw') throw new Error('nobody knows');
-            return given.verify.kind === 'not done' ? { done: false } : { done: true, output: 'primary' };
+            if (given.verify.kind === 'not done') return { done: false };
+            hasLanded = true;
+            return { done: true, output: 'primary' };
           });
         };
         const { failures } = given;

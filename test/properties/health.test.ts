@@ -144,6 +144,11 @@ class Model {
     if (this.state !== 'healthy') {
       if (!this.isByHand && breaker && now >= this.#since + breaker.cooldown) this.#become('probing', now);
       else if (!isDesperate) return 'unhealthy';
+      else if (this.state === 'probing') {
+        // Beside a probe that is under way: no verdict on it.
+        this.inFlight++;
+        return { epoch: -1 };
+      }
     }
     this.inFlight++;
     return { epoch: this.#epoch };

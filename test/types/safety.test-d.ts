@@ -82,6 +82,15 @@ describe('the output of a fallback', () => {
 });
 
 describe('a provider', () => {
+  it('holds what verify gives against what run gives', () => {
+    const run = async () => 'charged';
+    const inDoubt = 'verify';
+    defineFallback({ tag: 'f', providers: [{ name: 'a', timeout: 5, inDoubt, run, verify: () => ({ done: false }) }] });
+    const output = 42;
+    // @ts-expect-error a number is no answer of this provider's
+    defineFallback({ tag: 'f', providers: [{ name: 'a', inDoubt, run, verify: () => ({ done: true, output }) }] });
+  });
+
   it('takes every safety field, its input and settings inferred', () => {
     defineFallback({
       tag: 'full',
@@ -261,7 +270,7 @@ describe('wrap', () => {
         return { done: false };
       },
       compensate: (output, order) => {
-        expectTypeOf(output).toBeUnknown();
+        expectTypeOf(output).toEqualTypeOf<{ paid: number }>();
         expectTypeOf(order).toEqualTypeOf<Order>();
       },
     });
@@ -296,7 +305,7 @@ describe('call', () => {
       inDoubt: 'verify',
       inDoubtWhen: () => false,
       verify: () => ({ done: true, output: 5 }),
-      compensate: async (output) => expectTypeOf(output).toBeUnknown(),
+      compensate: async (output) => expectTypeOf(output).toEqualTypeOf<number>(),
     });
     expectTypeOf(result).toEqualTypeOf<Promise<number | 'queued'>>();
   });

@@ -148,3 +148,20 @@ describe('errorText', () => {
     expect(errorText({ error, token: 'secret' })).toBe('Error: 401 for [token]');
   });
 });
+
+it('conceals the token in what foreign objects write, and in the names of fields', () => {
+  class Order {
+    readonly token = 's3cret';
+  }
+  const cyclic = new (class Node {
+    readonly self = this;
+  })();
+  expect(plain({ order: new Order(), s3cret: 1, at: new Date(0), cyclic }, 's3cret')).toEqual({
+    order: { token: '[token]' },
+    '[token]': 1,
+    at: '1970-01-01T00:00:00.000Z',
+    cyclic: 'an object',
+  });
+  const order = new Order();
+  expect(plain({ order })).toEqual({ order });
+});

@@ -253,6 +253,21 @@ describe("inDoubt: 'verify'", () => {
     expect(api.inspect(PLACE)).toMatchObject({ failures: 0, recoveries: 1 });
   });
 
+  it('stops where what verify gives cannot be read, at once or later', async () => {
+    const lazy = {
+      get done(): boolean {
+        throw new Error('lazy row');
+      },
+    };
+    for (const verify of [() => lazy, async () => lazy]) {
+      const { api, clock } = slow({ inDoubt: 'verify', verify });
+      const error = api.run(TRIGGER).catch((error) => error);
+      await clock.runUntilIdle();
+      expect(await error).toBeInstanceOf(InDoubtError);
+      expect(api.inspect(PLACE).inFlight).toBe(0);
+    }
+  });
+
   it('takes any output, a falsy one or none too', async () => {
     for (const answer of [{ done: true, output: 0 }, { done: true, output: null }, { done: true }]) {
       const { api, clock } = asks(() => answer);
@@ -481,6 +496,29 @@ describe('a compensation', () => {
     await clock.runUntilIdle();
     await call;
     expect(compensate).not.toHaveBeenCalled();
+  });
+
+  it('is for what verify says was done, but too late, or in a way that is refused', async () => {
+    const controller = new AbortController();
+    const late = undoing({
+      run: () => new Promise(() => {}),
+      inDoubt: 'verify',
+      verify: async () => {
+        controller.abort('gone');
+        return { done: true, output: 'A' };
+      },
+    });
+    const aborted = late.api.run(TRIGGER, { signal: controller.signal }).catch((error) => error);
+    await late.clock.runUntilIdle();
+    expect(await aborted).toBe('gone');
+    expect(late.compensate.mock.calls.map(([output]) => output)).toEqual(['A']);
+
+    const verify = () => ({ done: true, output: 'A' });
+    const refused = undoing({ run: () => new Promise(() => {}), inDoubt: 'verify', verify, accept: () => false });
+    const error = refused.api.run(TRIGGER).catch((error) => error);
+    await refused.clock.runUntilIdle();
+    expect(await error).toBeInstanceOf(InDoubtError);
+    expect(refused.compensate.mock.calls.map(([output]) => output)).toEqual(['A']);
   });
 
   it('is for what verify found not done, and which was done after all', async () => {
@@ -714,7 +752,35 @@ describe('a compensation', () => {
   });
 });
 
+describe('an attempt that was announced, and never made', () => {
+  it('is in no doubt', async () => {
+    const { api, events, second } = slow({ inDoubt: 'stop' });
+    const controller = new AbortController();
+    api.on('attempt-started', () => controller.abort('gone'));
+    expect(await api.run(TRIGGER, { signal: controller.signal }).catch((error) => error)).toBe('gone');
+    expect(events.map(({ type }) => type)).not.toContain('in-doubt');
+    expect(second).not.toHaveBeenCalled();
+  });
+});
+
 describe('the events', () => {
+  it('of an aborted primary have its place, and not its token', async () => {
+    const { clock, api } = slow({});
+    const told: string[] = [];
+    api.on('compensated', (event) => void told.push(JSON.stringify(event)));
+    const controller = new AbortController();
+    const session = { tag: 'user', token: 's3cret' };
+    const primary = () => later(clock, 50, { chargedWith: session.token });
+    const options = { input: { order: 1 }, session, signal: controller.signal, compensate: () => {} };
+    const call = api.call('pay', primary, options as never).catch((error) => error);
+    controller.abort('gone');
+    await clock.runUntilIdle();
+    expect(await call).toBe('gone');
+    expect(told).toHaveLength(1);
+    expect(JSON.parse(told[0] ?? '')).toMatchObject({ env: 'prd', product: 'payments', tag: 'pay' });
+    expect(told[0]).not.toContain('s3cret');
+  });
+
   it('tell of a doubt what a journal needs to outlive a crash: before anything else is tried', async () => {
     const { api, clock, ofType, events } = slow({ compensate: () => {} });
     const call = api.run({ ...TRIGGER, cache: 'k' }, { id: 'mine' });

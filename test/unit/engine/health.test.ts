@@ -670,6 +670,50 @@ describe('where all are unhealthy', () => {
     expect(two.run).not.toHaveBeenCalled();
   });
 
+  it('what comes of a last resort beside a probe is no verdict on the provider', async () => {
+    for (const how of ['fails', 'is aborted'] as const) {
+      const one = provider('one', { breaker: brittle });
+      const { api, fire, fail, clock, health } = engine([one]);
+      await fail(one.run, 1);
+      await clock.advance(100);
+      const [probe, other] = [pending(), pending()];
+      one.run.mockImplementationOnce(probe.work).mockImplementationOnce(other.work);
+      const controller = new AbortController();
+      const probing = fire();
+      const beside = fire({}, { signal: controller.signal });
+      await settled();
+      how === 'fails' ? other.reject(new Error('503')) : controller.abort('gone');
+      await beside;
+      expect(health()).toMatchObject({ health: 'probing', inFlight: 1 });
+      probe.resolve('well');
+      expect(await probing).toMatchObject({ output: 'well' });
+      expect(health()).toEqual({ health: 'healthy', failures: 0, inFlight: 0 });
+      await api.close();
+    }
+  });
+
+  it('none is tried while one that was hedged may still answer, nor where it has failed', async () => {
+    for (const works of [true, false]) {
+      const down = provider('down', { breaker: brittle, idempotent: true });
+      const hedged = provider('hedged', { hedge: 10, idempotent: true });
+      const next = provider('next', { breaker: brittle, idempotent: true });
+      const { api, clock, byHand } = engine([down, hedged, next]);
+      for (const name of ['down', 'next']) await byHand(name, 'unhealthy');
+      const { work, resolve, reject } = pending();
+      hedged.run.mockImplementation(work);
+      const trigger = api.run({ ...place, action: 'trigger' }).catch((error) => error);
+      await clock.advance(20);
+      works ? resolve('by hedged') : reject(new Error('503'));
+      const { attempts } = (await trigger) as { attempts: readonly AttemptRecord[] };
+      expect(outcomes(attempts)).toEqual([
+        ['down', 1, 'unhealthy'],
+        ['next', 1, 'unhealthy'],
+        ['hedged', 1, works ? 'succeeded' : 'failed'],
+      ]);
+      expect([down.run, next.run].map(({ mock }) => mock.calls.length)).toEqual([0, 0]);
+    }
+  });
+
   it('those made unhealthy by hand are tried as well, in the order of the plan, and stay so', async () => {
     const [one, two] = [provider('one'), provider('two')];
     const { api, fire, byHand, health } = engine([one, two]);
@@ -1368,14 +1412,14 @@ describe('the breaker of a primary', () => {
     expect(primary).not.toHaveBeenCalled();
   });
 
-  it('of wrap gives the input nothing where the error was met by another process', async () => {
+  it('of wrap gives the input an error of ours where the last was met by another process', async () => {
     const one = guarded('wrap');
     await one.trip();
     const { api, risk } = guarded('wrap');
     api.restore(JSON.parse(JSON.stringify(one.api.snapshot())));
     const input = vi.fn(() => ({}));
     expect(await risk({ input })).toBe('two');
-    expect(input).toHaveBeenCalledExactlyOnceWith(undefined);
+    expect(input).toHaveBeenCalledExactlyOnceWith(new Error('the primary is unhealthy'));
   });
 
   it('of wrap and of call is one and the same, for all keys', async () => {

@@ -68,6 +68,41 @@ const pair = (a: [number, unknown], b: [number, unknown], more: object = {}) =>
     ],
   }));
 
+describe('the one left behind', () => {
+  it('is the answer where it answers at the very end of a wait, and nobody is tried after it', async () => {
+    let calls = 0;
+    const { api, clock, starts } = engine((answers) => ({
+      providers: [
+        { name: 'a', ...once, hedge: 5, run: answers(20, 'A') },
+        {
+          name: 'b',
+          ...once,
+          retries: 1,
+          backoff: 15,
+          run: () => (++calls === 1 ? Promise.reject(new Error('b')) : 'B'),
+        },
+      ],
+    }));
+    const call = api.run(TRIGGER);
+    await clock.runUntilIdle();
+    expect((await call).output).toBe('A');
+    expect(starts().map(([name]) => name)).toEqual(['a', 'b']);
+  });
+
+  it("ends the trigger where it is in doubt at the very end of a wait, and says 'stop'", async () => {
+    const { api, clock, starts } = engine((answers) => ({
+      providers: [
+        { name: 'a', ...once, hedge: 5, timeout: 20, inDoubt: 'stop', run: answers(1_000, 'A') },
+        { name: 'b', ...once, retries: 1, backoff: 15, run: () => Promise.reject(new Error('b')) },
+      ],
+    }));
+    const error = thrownBy(api.run(TRIGGER));
+    await clock.runUntilIdle();
+    expect((await error).code).toBe('ERR_IN_DOUBT');
+    expect(starts().map(([name]) => name)).toEqual(['a', 'b']);
+  });
+});
+
 describe('a hedge', () => {
   it('does not start while the provider may still answer in time', async () => {
     const { api, clock, starts } = pair([49, 'A'], [10, 'B']);

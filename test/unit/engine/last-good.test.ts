@@ -381,6 +381,21 @@ describe('key', () => {
 });
 
 describe('an exhausted fallback', () => {
+  it('gives no answer that its when forbids, nor where when throws', async () => {
+    const when = vi.fn((input: { may?: unknown }) => {
+      if (input.may === 'throw') throw new Error('when is broken');
+      return input.may === true;
+    });
+    const down = { name: 'bank', run: () => Promise.reject(new Error('down')) };
+    const providers = [down, { ...old, lastGood: { maxAge: 1_000, key: () => '' }, when }];
+    const { api, run, refused } = engine({ maxRetries: 0, providers });
+    await api.call('rates', async () => 'fresh', { input: {} } as never);
+    expect(await refused({})).toBeInstanceOf(FallbackFailedError);
+    expect(await refused({})).toBeInstanceOf(FallbackExhaustedError);
+    expect(await refused({ may: 'throw' })).toBeInstanceOf(FallbackExhaustedError);
+    expect(await run({ may: true })).toMatchObject({ output: 'fresh', stale: true });
+  });
+
   const exhausting = { maxRetries: 0, resetAfter: 'never' };
 
   it('gives the last good answer rather than refuse: without admission, event, attempt or step', async () => {

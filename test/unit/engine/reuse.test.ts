@@ -283,13 +283,16 @@ describe('equal concurrent triggers', () => {
     expect(ends.map(({ result }) => result?.output)).toEqual(['receipt 1 of A', 'receipt 2 of B', 'receipt 3 of A']);
   });
 
-  it('share a failure: the very same error, counted once', async () => {
+  it('share a failure, counted once: the same errors, each with its own id', async () => {
     const { api, bank, clock, going } = engine();
     bank.isUp = false;
     const ends = [going({ order: 'A' }), going({ order: 'A' })];
     await clock.runUntilIdle();
-    expect(ends[0]?.error).toBeInstanceOf(FallbackFailedError);
-    expect(ends[1]?.error).toBe(ends[0]?.error);
+    const [one, two] = ends.map(({ error }) => error as FallbackFailedError);
+    expect([one, two].every((error) => error instanceof FallbackFailedError)).toBe(true);
+    expect([two?.errors, two?.attempts, two?.state]).toEqual([one?.errors, one?.attempts, one?.state]);
+    expect(two?.errors[0]).toBe(one?.errors[0]);
+    expect(two?.id).not.toBe(one?.id);
     expect(bank.calls).toHaveLength(1);
     expect(api.inspect(place).failures).toBe(1);
   });
@@ -305,8 +308,41 @@ describe('equal concurrent triggers', () => {
     const doubtful = engine({ providers: [hanging] });
     const doubts = [doubtful.going(), doubtful.going()];
     await doubtful.clock.runUntilIdle();
-    expect(doubts[0]?.error).toBeInstanceOf(InDoubtError);
-    expect(doubts[1]?.error).toBe(doubts[0]?.error);
+    const told = doubts.map(({ error }) => error as InDoubtError);
+    expect(told.map((error) => [error instanceof InDoubtError, error.provider])).toEqual([
+      [true, 'bank'],
+      [true, 'bank'],
+    ]);
+    expect(told[1]?.errors).toEqual(told[0]?.errors);
+  });
+
+  it.each(['deadline', 'abort'])('try nobody where a leader left a doubt behind at its %s', async (how) => {
+    for (const inDoubt of ['stop', 'verify', 'next'] as const) {
+      const run = vi.fn(() => new Promise(() => {}));
+      const verify = inDoubt === 'verify' && { verify: () => ({ done: false }) };
+      const { clock, going } = engine({ providers: [{ name: 'bank', run, inDoubt, ...verify }] });
+      const controller = new AbortController();
+      const limits = how === 'deadline' ? { deadline: 50 } : { signal: controller.signal };
+      const ends = [going({ order: 'A' }, {}, limits), going({ order: 'A' }, {}, { deadline: 200 })];
+      await clock.advance(50);
+      controller.abort('gone');
+      await clock.runUntilIdle();
+      expect(run).toHaveBeenCalledTimes(inDoubt === 'next' ? 2 : 1);
+      expect(ends[1]?.error instanceof InDoubtError).toBe(inDoubt !== 'next');
+    }
+  });
+
+  it('tell each caller of call and wrap of its own primary', async () => {
+    const { api, clock } = engine({ providers: [{ name: 'bank', run: () => Promise.reject(new Error('down')) }] });
+    const ends = ['one', 'two'].map((name) =>
+      api.call('pay', () => Promise.reject(new Error(name)), { input: {}, id: name } as never).catch((error) => error),
+    );
+    await clock.runUntilIdle();
+    const told = (await Promise.all(ends)) as FallbackFailedError[];
+    expect(told.map(({ id, cause }) => [id, String(cause)])).toEqual([
+      ['one', 'Error: one'],
+      ['two', 'Error: two'],
+    ]);
   });
 
   it('each keep their own abort: a follower’s ends it alone, promptly, with its reason', async () => {

@@ -604,3 +604,17 @@ describe('a primary that returns', () => {
     expect(api.inspect(place).triggers).toBe(2);
   });
 });
+
+it('leaves nothing in flight where the signal cannot be listened to', async () => {
+  const { api } = engine();
+  const signal = {
+    aborted: false,
+    addEventListener: () => {
+      throw new Error('no listeners here');
+    },
+    removeEventListener: () => {},
+  };
+  const options = { input: {}, signal } as never;
+  expect(await thrownBy(api.call('pay', async () => 1, options))).toMatchObject({ message: 'no listeners here' });
+  await api.close();
+});

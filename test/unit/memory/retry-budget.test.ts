@@ -202,15 +202,13 @@ describe('retryBudget', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('keeps its env and product from making room for another while it counts', async () => {
+  it('does not keep its env and product from making room for another', async () => {
     const clock = virtualClock();
     const { fallback: api } = createDuctape({ clock, env: 'e', maxScopes: 1 });
     const down = { name: 'down', run: () => Promise.reject(new Error('down')), retries: 1, backoff: 0 };
     api.define(defineFallback({ tag: 'pay', retryBudget: ONE, providers: [down, { name: 'queue', value: 'queued' }] }));
     const trigger = { fallback_tag: 'pay', action: 'trigger' } as const;
     await api.run({ product: 'shop', ...trigger });
-    await expect(api.run({ product: 'till', ...trigger })).rejects.toMatchObject({ code: 'ERR_INVALID_REQUEST' });
-    await clock.advance(10_200);
     expect(await api.run({ product: 'till', ...trigger })).toMatchObject({ output: 'queued' });
   });
 });

@@ -8,6 +8,7 @@ import {
   alwaysRecovers,
   atMostOneEffect,
   attemptsAtMost,
+  neverCalls,
   reaches,
   settlesWithin,
 } from '../../../src/testing/invariants.ts';
@@ -131,6 +132,15 @@ describe('options that cannot work', () => {
     [{ input, faults: { hang: -1 } }, 'faults.hang: expected the weight (0 or more)'],
     [{ input, output: { adyen: fc.string() } }, 'output.adyen: unknown provider'],
     [{ input, invariant: [] }, 'invariant: unknown option'],
+    [
+      { input, invariants: [neverCalls('nobody', () => true)] },
+      'invariants.neverCalls(nobody): unknown provider "nobody"',
+    ],
+    [
+      { input, invariants: [atMostOneEffect({ of: ['nobody'] })] },
+      'invariants.atMostOneEffect: unknown provider "nobody"',
+    ],
+    [{ input, invariants: [reaches('nobody')] }, 'invariants.reaches(nobody): unknown provider "nobody"'],
     [
       { input: fc.record({ orderId: fc.nat() }) },
       'input: expected an arbitrary whose inputs the schema of payment-failure takes',

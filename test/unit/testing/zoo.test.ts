@@ -97,6 +97,18 @@ const zoo: readonly Animal[] = [
     options: { invariants: [settlesWithin(400)] },
   },
   {
+    name: 'a hedge between providers that are left alone when they fail',
+    definition: defineFallback({
+      tag: 'x',
+      providers: [
+        { name: 'a', run, timeout: 80, breaker: { failures: 3, cooldown: 1_000 } },
+        { name: 'b', run, timeout: 80, idempotent: true, hedge: 30 },
+        { name: 'c', run, timeout: 80, idempotent: true, breaker: { failures: 3, cooldown: 1_000 } },
+      ],
+    }),
+    options: { invariants: [settlesWithin(480)] },
+  },
+  {
     name: 'a hedge that starts at once, guarded and compensated',
     definition: defineFallback({
       tag: 'x',
