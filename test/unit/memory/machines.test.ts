@@ -96,6 +96,39 @@ describe('state', () => {
 });
 
 describe('maxScopes', () => {
+  it('says what there is no room for, and why', async () => {
+    const { trigger } = engine({ maxScopes: 1 });
+    await trigger();
+    expect(await trigger({ product: 'other' })).toMatchObject({
+      code: 'ERR_INVALID_REQUEST',
+      product: 'other',
+      issues: [
+        {
+          path: 'product',
+          message: 'expected at most 1 env and product pairs (maxScopes), got one more, and none is idle',
+        },
+      ],
+    });
+  });
+
+  it('makes no room of a pair that is anything but idle, in whichever of its fallbacks', async () => {
+    const { run, trigger, api } = engine({ maxScopes: 1 });
+    await trigger({ fallback_tag: 'ship' });
+    run.mockImplementation(() => 'well');
+    await trigger();
+    // One that failed, and one that did not.
+    expect(await trigger({ product: 'other' })).toMatchObject({ code: 'ERR_INVALID_REQUEST' });
+    const { promise, resolve } = pending();
+    run.mockImplementation(() => promise);
+    const call = trigger({ fallback_tag: 'ship' });
+    // One that failed, and is in flight.
+    expect(await trigger({ product: 'other' })).toMatchObject({ code: 'ERR_INVALID_REQUEST' });
+    resolve('well');
+    await call;
+    expect(await trigger({ product: 'other' })).toMatchObject({ output: 'well' });
+    await api.close();
+  });
+
   it('makes room by the least recently used env and product that has nothing to lose', async () => {
     const { run, trigger, api } = engine({ maxScopes: 2 });
     run.mockResolvedValue(1);
