@@ -181,11 +181,10 @@ export class Trigger implements Walking {
     if (!this.home.definition.remembers) return undefined;
     for (const step of this.config.plan) {
       const { provider } = step;
-      const { context } = new ProviderAttempt(this, step, 1);
-      if (provider.when && !ask('when', provider.when, this.input, context).says) continue;
       const { kept } = lastGood(this.home, this.keys, provider, this.time.now());
       if (!kept) continue;
-      const { name } = provider;
+      const { name, when } = provider;
+      if (when && !ask('when', when, this.input, new ProviderAttempt(this, step, 1).context).says) continue;
       this.state = 'exhausted';
       this.attempts.push({ provider: name, attempt: 1, outcome: 'succeeded', duration: 0 });
       return { provider: name, output: kept.output, stale: true, age: this.time.now() - kept.at };

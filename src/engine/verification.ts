@@ -37,16 +37,20 @@ export class Verification extends Attempt {
   }
 
   protected override landed(answer: unknown): void {
-    const { done, output } = isObject(answer) ? answer : {};
+    const { done, output } = said(answer);
     if (done === true) this.#done(output);
   }
 
   protected override judge(answer: unknown): Outcome | PromiseLike<Outcome> {
-    const { done, output } = isObject(answer) ? answer : {};
+    const { done, output } = said(answer);
     if (done === true) return this.#judge(output);
     if (done === false) return succeeded(NOT_DONE);
     return failed(
       new TypeError(`expected { done: true, output } or { done: false } of ${this.who}, got ${show(answer)}`),
     );
   }
+}
+
+function said(answer: unknown): { readonly done?: unknown; readonly output?: unknown } {
+  return isObject(answer) ? answer : {};
 }

@@ -58,6 +58,7 @@ export async function prepare(
       : []),
     ...(Array.isArray(invariants) ? [] : [['invariants', 'expected a list'] as const]),
   ]);
+  const known = raw.providers.map(({ name }) => name);
   const running = raw.providers.filter(({ run }) => run !== undefined);
   if (running.length === 0) refuse([['definition', 'no provider runs anything, so there is nothing to check']]);
   const names = running.map(({ name }) => name);
@@ -70,12 +71,7 @@ export async function prepare(
     const invalid = await refusedOutput(raw, provider);
     if (!invalid) leftOut.push(`${provider.name}: invalid`);
     outputs.set(provider.name, { usual, invalid });
-    const weights = weightsOf(
-      faults,
-      provider.name,
-      raw.providers.map(({ name }) => name),
-      invalid !== undefined,
-    );
+    const weights = weightsOf(faults, provider.name, known, invalid !== undefined);
     providers.push({ name: provider.name, outputs: arbitrary, weights, attempts: 1 + (provider.retries ?? 0) });
   }
   await checkInputs(raw, options.input);
@@ -83,7 +79,6 @@ export async function prepare(
     (invariant): Invariant =>
       typeof invariant === 'function' ? { name: invariant.name || 'invariant', judge: invariant } : invariant,
   );
-  const known = raw.providers.map(({ name }) => name);
   refuse(
     all.flatMap(({ name, providers = [] }) =>
       providers
@@ -119,7 +114,7 @@ export async function prepare(
     horizon: within.length > 0 ? Math.max(...within) : undefined,
     create,
   };
-  return { play, stage, invariants: all, names: raw.providers.map(({ name }) => name), runs, seed, path, leftOut };
+  return { play, stage, invariants: all, names: known, runs, seed, path, leftOut };
 }
 
 function legalUpdates(

@@ -46,7 +46,7 @@ function paceOf(test: string, mutated = ''): number {
  */
 const ONCE = `export function once<T>(make: () => T): () => T {
   return () => {
-    const made: Map<unknown, unknown> = (globalThis as any).madeOnce ??= new Map();
+    const made = ((globalThis as { madeOnce?: Map<unknown, unknown> }).madeOnce ??= new Map());
     if (!made.has(make)) made.set(make, make());
     return made.get(make) as T;
   };

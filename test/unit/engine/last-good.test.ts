@@ -386,12 +386,16 @@ describe('an exhausted fallback', () => {
       if (input.may === 'throw') throw new Error('when is broken');
       return input.may === true;
     });
-    const down = { name: 'bank', run: () => Promise.reject(new Error('down')) };
+    const asked = vi.fn(() => true);
+    const down = { name: 'bank', run: () => Promise.reject(new Error('down')), when: asked };
     const providers = [down, { ...old, lastGood: { maxAge: 1_000, key: () => '' }, when }];
     const { api, run, refused } = engine({ maxRetries: 0, providers });
     await api.call('rates', async () => 'fresh', { input: {} } as never);
     expect(await refused({})).toBeInstanceOf(FallbackFailedError);
+    asked.mockClear();
     expect(await refused({})).toBeInstanceOf(FallbackExhaustedError);
+    // Nobody else has a turn.
+    expect(asked).not.toHaveBeenCalled();
     expect(await refused({ may: 'throw' })).toBeInstanceOf(FallbackExhaustedError);
     expect(await run({ may: true })).toMatchObject({ output: 'fresh', stale: true });
   });
