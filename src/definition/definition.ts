@@ -87,7 +87,7 @@ export interface ProviderDefinition {
   readonly idempotent: boolean | undefined;
   /** Milliseconds after which the next provider starts beside it. */
   readonly hedge: number | undefined;
-  readonly doubts: Doubts | undefined;
+  readonly doubts: Doubts;
   /** It gives the last good answer once more. */
   readonly lastGood: Remembering | undefined;
   /** What it gives is an answer of last resort, and not remembered as a good one. */

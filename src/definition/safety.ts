@@ -85,13 +85,22 @@ export const safetyFields = once(() => ({
 
 type GivenDoubts = { [K in keyof ReturnType<typeof doubtFields>]?: Infer<ReturnType<typeof doubtFields>[K]> };
 
-/** What a provider, or a primary, says of its doubts; `undefined`: nothing. */
+/** Those of a provider, or a primary, that says nothing of them. */
+export const NO_DOUBTS: Doubts = {
+  inDoubt: 'next',
+  inDoubtWhen: undefined,
+  verify: undefined,
+  compensate: undefined,
+  compensateRetries: 0,
+};
+
+/** What a provider, or a primary, says of its doubts. */
 export function doubtsOf(
   { inDoubt = 'next', inDoubtWhen, verify, compensate }: GivenDoubts,
   bind: (method: AnyFunction | undefined) => AnyFunction | undefined,
   compensateRetries = 3,
-): Doubts | undefined {
-  if (inDoubt === 'next' && !(inDoubtWhen ?? compensate)) return undefined;
+): Doubts {
+  if (inDoubt === 'next' && !(inDoubtWhen ?? compensate)) return NO_DOUBTS;
   return {
     inDoubt,
     inDoubtWhen: bind(inDoubtWhen),

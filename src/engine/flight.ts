@@ -38,10 +38,12 @@ export class Flight implements Call, Where {
   #signal: AbortSignal | undefined;
   #onAbort: (() => void) | undefined;
 
-  constructor(flights: Flights, id: string | undefined) {
+  /** `slot`: that of the call it is part of; without it, its own. */
+  constructor(flights: Flights, id?: string, slot?: number) {
     this.flights = flights;
     this.#id = id;
-    this.#slot = flights.enter(this);
+    if (slot !== undefined) flights.handOver(slot, this);
+    this.#slot = slot ?? flights.enter(this);
   }
 
   get id(): string {

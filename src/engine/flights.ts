@@ -46,6 +46,11 @@ export class Flights {
     return slot;
   }
 
+  /** The slot is another's from now on, whose call it is all the same. */
+  handOver(slot: number, call: Call): void {
+    if (slot !== NOWHERE) this.#slots[slot] = call;
+  }
+
   leave(slot: number): void {
     if (slot === NOWHERE) return;
     this.#slots[slot] = this.#free;
@@ -72,8 +77,11 @@ export class Flights {
 
   #interruptAll(): void {
     this.#isCut = true;
-    // A copy: what one is told may well end another.
-    for (const call of this.#slots.filter((slot) => typeof slot === 'object')) call.close();
+    // What one is told may well end another, or hand its slot over; none enters any more.
+    for (const slot of this.#slots.keys()) {
+      const call = this.#slots[slot];
+      if (typeof call === 'object') call.close();
+    }
   }
 
   #land(closing: { readonly resolve: () => void; timer: unknown }): void {

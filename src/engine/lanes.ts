@@ -59,12 +59,12 @@ export class Lanes {
   /** No further attempt on the provider before this one can use what that has done. */
   turnTo({ idempotent, doubts }: ProviderDefinition): void {
     this.#repeatable?.drop();
-    this.#repeatable = idempotent === true && doubts?.compensate ? new Effect() : undefined;
+    this.#repeatable = idempotent === true && doubts.compensate ? new Effect() : undefined;
   }
 
   /** What an attempt on the present provider may do to the world. */
   effectOf({ doubts }: ProviderDefinition): Effect | undefined {
-    if (!doubts?.compensate) return undefined;
+    if (!doubts.compensate) return undefined;
     if (!this.#repeatable) return new Effect();
     this.#repeatable.hold();
     return this.#repeatable;
@@ -128,12 +128,7 @@ export class Lanes {
     if (!lane.verification) {
       this.#record(lane, outcome);
       this.#tell(lane, verdictOn(outcome));
-      const because = outcome.kind === 'timed-out' ? outcome.kind : 'aborted';
-      const isInDoubt = lane.planned.provider.doubts && lane.isBegun && outcome.kind !== 'succeeded';
-      if (isInDoubt) {
-        this.#tellDoubt(lane, because, outcome.error);
-        this.#leaveInDoubt(lane);
-      }
+      if (outcome.kind !== 'succeeded' && this.#doubtsOf(lane, outcome)) this.#leaveInDoubt(lane);
     }
     this.#drop(lane);
   }
@@ -209,27 +204,31 @@ export class Lanes {
   }
 
   #doubt(lane: ProviderAttempt, outcome: Failure): void {
-    const { doubts } = lane.planned.provider;
-    // What was never asked for has done nothing.
-    if (!doubts || !lane.isBegun) {
-      this.#drop(lane);
-      return;
-    }
-    const { because, fault } = doubtOf(outcome, doubts);
-    if (doubts.inDoubtWhen) this.#time.pass();
-    if (fault) this.errors.push(fault.error);
-    if (because) this.#tellDoubt(lane, because, outcome.error);
+    const { inDoubt } = lane.planned.provider.doubts;
+    const because = this.#doubtsOf(lane, outcome);
     if (because === 'aborted') this.#leaveInDoubt(lane);
-    if (!because || because === 'aborted' || doubts.inDoubt === 'next') this.#drop(lane);
-    else if (doubts.inDoubt === 'verify' && !this.isOver()) this.#verify(lane);
+    if (!because || because === 'aborted' || inDoubt === 'next') this.#drop(lane);
+    else if (inDoubt === 'verify' && !this.isOver()) this.#verify(lane);
     else {
       this.#drop(lane);
       throw this.#inDoubt(lane);
     }
   }
 
+  /** Why the lane's attempt is in doubt, if it is; whoever listens has been told. */
+  #doubtsOf(lane: ProviderAttempt, outcome: Failure): Because | undefined {
+    // What was never asked for has done nothing.
+    if (!lane.isBegun) return undefined;
+    const { doubts } = lane.planned.provider;
+    const { because, fault } = doubtOf(outcome, doubts);
+    if (doubts.inDoubtWhen) this.#time.pass();
+    if (fault) this.errors.push(fault.error);
+    if (because) this.#tellDoubt(lane, because, outcome.error);
+    return because;
+  }
+
   #leaveInDoubt({ planned: { provider } }: ProviderAttempt): void {
-    if (provider.doubts?.inDoubt !== 'next') this.trigger.inDoubt ??= provider.name;
+    if (provider.doubts.inDoubt !== 'next') this.trigger.inDoubt ??= provider.name;
   }
 
   #verify(lane: ProviderAttempt): void {

@@ -15,13 +15,13 @@ export class PrimaryAttempt extends Attempt {
     super(call.flight);
     this.#call = call;
     this.#self = self;
-    this.effect = call.risk.doubts?.compensate && new Effect();
+    this.effect = call.risk.doubts.compensate && new Effect();
   }
 
   /** Asks whether it has done its work, which it has not told. */
   verification(): Verification {
     const { flight, risk, args } = this.#call;
-    const ask = () => risk.doubts?.verify?.(...args);
+    const ask = () => risk.doubts.verify?.(...args);
     return new Verification(flight, 'primary', ask, succeeded, (output) => this.landed(output));
   }
 
@@ -36,7 +36,6 @@ export class PrimaryAttempt extends Attempt {
   protected override undo(output: unknown): void {
     const { engine, flight, risk, args } = this.#call;
     const { doubts, timeout } = risk;
-    if (!doubts) return;
     compensate({
       ...engine,
       of: flight,

@@ -67,7 +67,7 @@ export class ProviderAttempt extends Attempt {
   verify(): Verification {
     const { flight, input } = this.#trigger;
     const { name, doubts } = this.planned.provider;
-    const ask = (attempt: Attempt) => doubts?.verify?.(input, this.#viewOf(attempt));
+    const ask = (attempt: Attempt) => doubts.verify?.(input, this.#viewOf(attempt));
     const judge = (output: unknown) => this.judge(output);
     this.verification = new Verification(flight, name, ask, judge, (output) => this.landed(output));
     return this.verification;
@@ -98,7 +98,6 @@ export class ProviderAttempt extends Attempt {
     const { tools, flight, input } = this.#trigger;
     const { provider, timeout } = this.planned;
     const { name, doubts, backoff } = provider;
-    if (!doubts) return;
     compensate({
       ...tools,
       of: flight,

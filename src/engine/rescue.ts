@@ -19,22 +19,22 @@ export type Guard = (verdict: 'SUCCEEDED' | 'FAILED' | 'ABANDONED', error?: unkn
 /** What may be known of a primary that failed. */
 interface Primary {
   readonly guard?: Guard | undefined;
+  /** `undefined`: its work has been asked for, and nothing is to be done about its effect. */
   readonly attempt?: PrimaryAttempt | undefined;
 }
 
 /** The primary has failed: what then; the flight ends with it. */
 export function rescue(call: Protected, failure: Failure, { guard, attempt }: Primary): void {
-  const { flight, risk } = call;
+  const { engine, flight, risk } = call;
   const { kind, error } = failure;
   try {
     // The caller's abort never falls back, and after close() there is nothing to fall back to.
     if (kind === 'aborted') {
       guard?.('ABANDONED');
-      if (attempt && risk.doubts) {
-        locate(call);
-        if (attempt.isBegun) tellDoubt(call, 'aborted', error);
-        attempt.effect?.drop();
-      }
+      const isHeard = engine.events.wants('in-doubt') && attempt?.isBegun !== false;
+      if (isHeard || attempt?.effect) locate(call);
+      if (isHeard) tellDoubt(call, 'aborted', error);
+      attempt?.effect?.drop();
       throw flight.refusal(flight.interruption as Interruption);
     }
     flight.primary = { error };
@@ -94,10 +94,10 @@ export function giveUp({ flight, reject }: Protected, error: unknown): void {
 function resolveDoubt(call: Protected, place: Addressed, failure: Failure, attempt: PrimaryAttempt): boolean {
   const { risk, flight, engine } = call;
   const { doubts } = risk;
-  const { because, fault } = doubts ? doubtOf(failure, doubts) : {};
+  const { because, fault } = doubtOf(failure, doubts);
   if (fault) flight.met = [...(flight.met ?? []), fault.error];
   if (because) tellDoubt(call, because, failure.error);
-  if (!doubts || !because || doubts.inDoubt === 'next') {
+  if (!because || doubts.inDoubt === 'next') {
     attempt.effect?.drop();
     return false;
   }

@@ -18,7 +18,7 @@ export interface Risk {
   readonly timeout: number | null;
   readonly handle: AnyFunction | undefined;
   readonly breaker: Breaker | undefined;
-  readonly doubts: Doubts | undefined;
+  readonly doubts: Doubts;
   work(attempt: Attempt, self: unknown, args: Args): unknown;
   limits(args: Args): unknown;
   place(args: Args): {

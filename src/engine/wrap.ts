@@ -7,7 +7,7 @@ import {
   type WrapSettings,
 } from '../definition/options.ts';
 import { placed } from '../definition/request.ts';
-import { type Breaker, doubtsOf } from '../definition/safety.ts';
+import { type Breaker, doubtsOf, NO_DOUBTS } from '../definition/safety.ts';
 import { isThenable } from '../definition/standard.ts';
 import { EngineClosedError, InvalidRequestError } from '../errors.ts';
 import type { Health } from '../memory/health.ts';
@@ -15,7 +15,7 @@ import { show } from '../quote.ts';
 import type { RunOptions } from '../types.ts';
 import { failed, follow, isPlainPromise, type Outcome } from './attempt.ts';
 import { Flight, type Interruption } from './flight.ts';
-import type { Call, Flights } from './flights.ts';
+import type { Call } from './flights.ts';
 import { PrimaryAttempt, PrimaryContext } from './primary.ts';
 import { rejected } from './rejected.ts';
 import { fallBack, type Guard, giveUp, rememberPrimary, rescue } from './rescue.ts';
@@ -38,7 +38,7 @@ export function wrap(
     input: (error, args) => (input ? input(error, ...args) : args[0]),
   });
   const { timeout, signal, deadline, id, breaker } = options;
-  const isPlain = (timeout ?? signal ?? deadline ?? id ?? breaker ?? risk.doubts) === undefined;
+  const isPlain = (timeout ?? signal ?? deadline ?? id ?? breaker) === undefined && risk.doubts === NO_DOUBTS;
   return isPlain
     ? function (...args) {
         // A fallback defined later may remember what primaries answer.
@@ -108,52 +108,75 @@ function riskOf(
 
 /** A primary that nothing but `close()` can end early: all that has to be paid for while all is well. */
 class PlainCall implements Call {
-  readonly #flights: Flights;
+  readonly #engine: Engine;
+  readonly #risk: Risk;
+  readonly #args: Args;
+  readonly #resolve: (value: unknown) => void;
   readonly #reject: (error: unknown) => void;
-  readonly #tag: string;
   readonly #slot: number;
-  isOver = false;
+  #isOver = false;
 
-  constructor(flights: Flights, reject: (error: unknown) => void, tag: string) {
-    this.#flights = flights;
+  constructor(
+    engine: Engine,
+    risk: Risk,
+    args: Args,
+    resolve: (value: unknown) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#engine = engine;
+    this.#risk = risk;
+    this.#args = args;
+    this.#resolve = resolve;
     this.#reject = reject;
-    this.#tag = tag;
-    this.#slot = flights.enter(this);
+    this.#slot = engine.flights.enter(this);
   }
 
-  end(): void {
-    if (this.isOver) return;
-    this.isOver = true;
-    this.#flights.leave(this.#slot);
+  succeed(value: unknown): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#engine.flights.leave(this.#slot);
+    this.#resolve(value);
+  }
+
+  fail(error: unknown): void {
+    if (!this.#isOver) rescue(this.#goOn(), failed(error), {});
   }
 
   close(): void {
-    this.#reject(new EngineClosedError({ tag: this.#tag }));
-    this.end();
+    const call = this.#goOn();
+    const { flight } = call;
+    flight.tag = this.#risk.tag;
+    flight.close();
+    const { error } = flight.interruption as Interruption;
+    rescue(call, { kind: 'aborted', error }, {});
+  }
+
+  /** The same call, with all that is wanted once things go wrong. */
+  #goOn(): Protected {
+    this.#isOver = true;
+    const flight = new Flight(this.#engine.flights, undefined, this.#slot);
+    return {
+      engine: this.#engine,
+      flight,
+      risk: this.#risk,
+      args: this.#args,
+      resolve: this.#resolve,
+      reject: this.#reject,
+    };
   }
 }
 
 function protectPlainly(engine: Engine, risk: Risk, work: AnyFunction, self: unknown, args: Args): Promise<unknown> {
-  const { flights } = engine;
-  if (flights.isClosed) return rejected(new EngineClosedError({ tag: risk.tag }));
+  if (engine.flights.isClosed) return rejected(new EngineClosedError({ tag: risk.tag }));
   let resolve!: (value: unknown) => void;
   let reject!: (error: unknown) => void;
   const answer = new Promise((fulfil, refuse) => {
     resolve = fulfil;
     reject = refuse;
   });
-  const call = new PlainCall(flights, reject, risk.tag);
-  const succeed = (value: unknown) => {
-    call.end();
-    resolve(value);
-  };
-  const fail = (error: unknown) => {
-    if (call.isOver) return;
-    // The flight begins before the call ends: to close(), they are one.
-    const flight = new Flight(flights, undefined);
-    call.end();
-    rescue({ engine, flight, risk, args, resolve, reject }, failed(error), {});
-  };
+  const call = new PlainCall(engine, risk, args, resolve, reject);
+  const succeed = (value: unknown) => call.succeed(value);
+  const fail = (error: unknown) => call.fail(error);
   try {
     const result = Reflect.apply(work, self, args);
     if (isPlainPromise(result)) result.then(succeed, fail);

@@ -119,7 +119,10 @@ function lineOf(entry: TraceEntry, trace: Trace, width: number): string | undefi
     case 'restart':
       return 'restart: snapshot → JSON → a new engine → restore';
     case 'in-doubt':
-      return `${who}${name}  attempt ${attempt} is in doubt: ${outcome}`;
+      // That of one that timed out or was aborted is plain from its end.
+      return outcome === 'error' || outcome === 'refused'
+        ? `${who}${name}  attempt ${attempt} is in doubt: ${outcome}`
+        : undefined;
     case 'verify':
       return `${who}${name}  attempt ${attempt} → verify: ${fault === 'ok' ? outcome : fault}`;
     case 'compensate':

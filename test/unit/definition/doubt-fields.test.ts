@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { definitionOf } from '../../../src/definition/definition.ts';
+import { NO_DOUBTS } from '../../../src/definition/safety.ts';
 import {
   createDuctape,
   defineFallback,
@@ -34,9 +35,15 @@ const doubtsOf = (fields: object) => definitionOf(withProvider(fields, last)).pr
 describe('what is said of doubts', () => {
   it('is nothing unless asked for', () => {
     const [provider] = definitionOf(withProvider({})).providers;
-    expect(provider).toMatchObject({ idempotent: undefined, hedge: undefined, doubts: undefined });
-    expect(doubtsOf({ inDoubt: 'next' })).toBeUndefined();
-    expect(doubtsOf({ idempotent: true })).toBeUndefined();
+    expect(provider).toMatchObject({ idempotent: undefined, hedge: undefined, doubts: NO_DOUBTS });
+    expect(doubtsOf({ inDoubt: 'next' })).toBe(NO_DOUBTS);
+    expect(doubtsOf({ idempotent: true })).toBe(NO_DOUBTS);
+    expect(NO_DOUBTS).toMatchObject({
+      inDoubt: 'next',
+      inDoubtWhen: undefined,
+      verify: undefined,
+      compensate: undefined,
+    });
   });
 
   it('has these defaults', () => {
@@ -147,7 +154,7 @@ describe('a wrong field', () => {
   it('is refused, but not an absent one written as undefined', () => {
     const absent = { inDoubt: undefined, inDoubtWhen: undefined, verify: undefined, compensate: undefined };
     const fields = { ...absent, compensateRetries: undefined, hedge: undefined, idempotent: undefined };
-    expect(doubtsOf(fields)).toBeUndefined();
+    expect(doubtsOf(fields)).toBe(NO_DOUBTS);
   });
 });
 

@@ -73,12 +73,34 @@ const thrownBy = <E = InDoubtError>(promise: Promise<unknown>): Promise<E> =>
 const never = () => new Promise<never>(() => {});
 
 describe("inDoubt: 'next'", () => {
-  it('is the default, and tries on after a timeout; nothing is told of a doubt that nobody asked about', async () => {
+  it('is the default, and tries on after a timeout; the doubt is told of all the same', async () => {
     const { api, clock, journal } = slow({});
     const call = api.run(TRIGGER);
     await clock.runUntilIdle();
     expect(await call).toMatchObject({ provider: 'b', output: 'B' });
-    expect(journal()).toEqual([[150, 'late']]);
+    expect(journal()).toEqual([
+      [100, 'in-doubt', 'timed-out'],
+      [150, 'late'],
+    ]);
+  });
+
+  it('tells of work that was done in vain, and not of what failed plainly', async () => {
+    const refused = slow({ run: () => 'A', accept: () => false });
+    expect((await refused.api.run(TRIGGER)).provider).toBe('b');
+    expect(refused.journal()).toEqual([[0, 'in-doubt', 'refused']]);
+    const failed = slow({ run: () => Promise.reject(new Error('refused')) });
+    await failed.api.run(TRIGGER);
+    expect(failed.journal()).toEqual([]);
+  });
+
+  it('tells of an attempt that the caller has aborted', async () => {
+    const controller = new AbortController();
+    const { api, clock, journal } = slow({});
+    const reason = thrownBy<unknown>(api.run(TRIGGER, { signal: controller.signal }));
+    await clock.advance(50);
+    controller.abort('enough');
+    expect(await reason).toBe('enough');
+    expect(journal()).toEqual([[50, 'in-doubt', 'aborted']]);
   });
 
   it('retries, where there are retries', async () => {
@@ -859,6 +881,29 @@ describe('a primary', () => {
     expect(await call).toBe('B');
     const failing = guarded({ inDoubt: 'stop', inDoubtWhen: () => false }, () => Promise.reject(new Error('refused')));
     expect(await failing.call()).toBe('B');
+  });
+
+  it('that says nothing of its doubts has them told all the same, and falls back', async () => {
+    const { call, clock, journal } = guarded({});
+    const answer = call();
+    await clock.advance(100);
+    expect(await answer).toBe('B');
+    expect(journal()).toEqual([[100, 'in-doubt', 'timed-out']]);
+    const plain = guarded({}, () => Promise.reject(new Error('refused')));
+    expect(await plain.call()).toBe('B');
+    expect(plain.journal()).toEqual([]);
+  });
+
+  it('that says nothing of them is in doubt where its caller aborts it, and not where it was never called', async () => {
+    const controller = new AbortController();
+    const { call, clock, journal, ofType } = guarded({});
+    const reason = thrownBy<unknown>(call({ signal: controller.signal }));
+    await clock.advance(50);
+    controller.abort('enough');
+    expect(await reason).toBe('enough');
+    expect(await thrownBy<unknown>(call({ signal: controller.signal }))).toBe('enough');
+    expect(journal()).toEqual([[50, 'in-doubt', 'aborted']]);
+    expect(ofType('in-doubt')).toMatchObject([{ env: 'prd', product: 'payments', tag: 'pay', provider: 'primary' }]);
   });
 
   it('is in doubt where inDoubtWhen says so, or throws', async () => {

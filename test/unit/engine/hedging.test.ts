@@ -173,6 +173,7 @@ describe('a hedge', () => {
       ['attempt-started', 'b', 50],
       ['attempt-ended', 'b', 60],
       ['attempt-ended', 'a', 60],
+      ['in-doubt', 'a', 60],
       ['recovered', 'b', 60],
       ['late', 'a', 200],
     ]);

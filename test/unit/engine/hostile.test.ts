@@ -389,7 +389,7 @@ describe('what comes after the end', () => {
       else ends[0]?.reject(new Error('late'));
       await expect(call).rejects.toMatchObject({ code: 'ERR_CLOSED', tag: 'x' });
       await settled();
-      expect(heard).toEqual([]);
+      expect(heard).toMatchObject([{ type: 'in-doubt', provider: 'primary', because: 'aborted', env: 'e', tag: 'x' }]);
     },
   );
 });
