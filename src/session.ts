@@ -40,15 +40,23 @@ class OpenSession implements Session {
  */
 export function openSession(
   verifiers: ReadonlyMap<string, SessionVerifier> | undefined,
-  { session, env, product, tag }: Request,
+  request: Request,
   isRequired: boolean,
   where: Where,
 ): Session | undefined | PromiseLike<Session> {
-  if (!session) {
-    if (isRequired) throw new SessionError('missing', `${tag} asks for a session, and the request has none`, where);
-    return undefined;
-  }
-  if (!verifiers) return new OpenSession(session, undefined, false);
+  const { session, tag } = request;
+  if (session)
+    return verifiers ? verified(verifiers, session, request, where) : new OpenSession(session, undefined, false);
+  if (isRequired) throw new SessionError('missing', `${tag} asks for a session, and the request has none`, where);
+  return undefined;
+}
+
+function verified(
+  verifiers: ReadonlyMap<string, SessionVerifier>,
+  session: ISession,
+  { env, product, tag }: Request,
+  where: Where,
+): Session | PromiseLike<Session> {
   const verify = verifiers.get(session.tag);
   if (!verify) {
     const known = [...verifiers.keys()].map(show).join(', ') || 'none';

@@ -44,6 +44,8 @@ function inWords(event: FallbackEvent): string | undefined {
       return event.probe ? 'fallback triggered, as the one probe' : 'fallback triggered';
     case 'attempt-ended':
       return `${event.provider}, attempt ${event.attempt}: ${event.outcome}${reasonOf(event.error)}`;
+    case 'in-doubt':
+      return `${event.provider}, attempt ${event.attempt}: may have charged all the same (${event.because})`;
     case 'recovered':
       return `recovered by ${event.provider} → ${event.state}`;
     case 'failed':

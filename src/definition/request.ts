@@ -86,11 +86,11 @@ export function judged(raw: unknown, defaults: Defaults, where?: Where): Request
   };
 }
 
-/** A request with another input. @throws InvalidRequestError */
-export function withInput(request: Request, input: unknown = NO_INPUT, where?: Where): Request {
-  const { env, product, tag, cache, action, session } = request;
-  if (isObject(input)) return { env, product, tag, cache, action, input, session };
-  return judged({ env, product, fallback_tag: tag, cache, action, input, session }, request, where);
+/** Another input for a request. @throws InvalidRequestError */
+export function inputFor(known: Request, input: unknown = NO_INPUT, where?: Where): Request['input'] {
+  if (isObject(input)) return input;
+  const { tag, ...request } = known;
+  return judged({ ...request, fallback_tag: tag, input }, request, where).input;
 }
 
 const addressShape = once(() =>

@@ -1,37 +1,34 @@
 import type { Machine, Unit } from '../memory/machine.ts';
 import type { Machines } from '../memory/machines.ts';
 import type { Flight } from './flight.ts';
-import type { Time } from './time.ts';
 
 /** As what a trigger was let in: its outcome counts only in this generation. */
 export class Admission {
   readonly machine: Machine;
   readonly #memory: Machines;
   readonly #flight: Flight;
-  readonly #time: Time;
   readonly #generation: number;
   /** A restore begins another. */
   readonly #life: number;
   #hasVerdict = false;
 
-  constructor(memory: Machines, machine: Machine, flight: Flight, time: Time) {
+  constructor(memory: Machines, machine: Machine, flight: Flight) {
     this.#memory = memory;
     this.machine = machine;
     this.#flight = flight;
-    this.#time = time;
     this.#generation = machine.generation;
     this.#life = machine.life;
   }
 
   /** `undefined`: it is exhausted, and this trigger is not the probe. */
-  static of(memory: Machines, machine: Machine, flight: Flight, time: Time): Admission | undefined {
+  static of(memory: Machines, machine: Machine, flight: Flight): Admission | undefined {
     const { generation, place } = machine;
     if (place.state === 'exhausted') {
-      memory.move(machine, machine.isDue(time.now()) ? EVENTS.DUE : EVENTS.EARLY, time);
+      memory.move(machine, machine.isDue(flight.now()) ? EVENTS.DUE : EVENTS.EARLY, flight);
       if (machine.generation === generation) return undefined;
-    } else memory.move(machine, EVENTS.TRIGGER, time);
+    } else memory.move(machine, EVENTS.TRIGGER, flight);
     machine.triggers++;
-    return new Admission(memory, machine, flight, time);
+    return new Admission(memory, machine, flight);
   }
 
   get unit(): Unit {
@@ -62,7 +59,7 @@ export class Admission {
 
   #move(type: 'RECOVERED' | 'FAILED' | 'ABANDONED'): void {
     this.#hasVerdict = true;
-    if (this.isCurrent) this.#memory.move(this.machine, EVENTS[type], this.#time, this.#flight);
+    if (this.isCurrent) this.#memory.move(this.machine, EVENTS[type], this.#flight, this.#flight);
   }
 }
 

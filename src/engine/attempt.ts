@@ -90,13 +90,17 @@ export abstract class Attempt implements Waiter {
     this.isBegun = true;
     try {
       const result = this.work();
-      if (isThenable(result)) this.#pend(result, (output) => this.#weigh(output), timeout, start);
-      else if (this.outcome) this.landed(result);
+      if (isThenable(result)) {
+        this.#followWork(result);
+        this.#pend(timeout, start);
+      } else if (this.outcome) this.landed(result);
       else {
         this.landed(result);
         const verdict = this.judge(result);
-        if (isThenable(verdict)) this.#pend(verdict, (judged) => this.#take(judged), timeout, start);
-        else this.end(verdict);
+        if (isThenable(verdict)) {
+          this.#followVerdict(verdict);
+          this.#pend(timeout, start);
+        } else this.end(verdict);
       }
     } catch (error) {
       this.end(failed(error));
@@ -138,8 +142,23 @@ export abstract class Attempt implements Waiter {
     this.#resume?.();
   }
 
-  #pend(work: PromiseLike<unknown>, fulfil: (value: unknown) => void, timeout: number | null, start: number): void {
-    follow(work, fulfil, (error) => this.#fail(error));
+  #followWork(work: PromiseLike<unknown>): void {
+    follow(
+      work,
+      (output) => this.#weigh(output),
+      (error) => this.#fail(error),
+    );
+  }
+
+  #followVerdict(verdict: PromiseLike<Outcome>): void {
+    follow(
+      verdict,
+      (judged) => this.#take(judged),
+      (error) => this.#fail(error),
+    );
+  }
+
+  #pend(timeout: number | null, start: number): void {
     if (this.outcome) return;
     this.flight.arm();
     if (timeout !== null) this.#limit(timeout, start);
@@ -153,13 +172,8 @@ export abstract class Attempt implements Waiter {
         return;
       }
       const verdict = this.judge(output);
-      if (isThenable(verdict)) {
-        follow(
-          verdict,
-          (judged) => this.#take(judged),
-          (error) => this.#fail(error),
-        );
-      } else this.end(verdict);
+      if (isThenable(verdict)) this.#followVerdict(verdict);
+      else this.end(verdict);
     } catch (error) {
       this.#fail(error);
     }

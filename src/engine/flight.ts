@@ -1,6 +1,6 @@
 import { LONGEST } from '../definition/check.ts';
 import { DeadlineError, EngineClosedError, FallbackFailedError, type Where } from '../errors.ts';
-import type { Clock, State } from '../types.ts';
+import type { State } from '../types.ts';
 import type { Call, Flights } from './flights.ts';
 
 /** What ended a call before its time. */
@@ -15,7 +15,7 @@ export interface Waiter {
   wake(interruption: Interruption): void;
 }
 
-/** One call in flight: whose it is, and what can end it early. It is the {@link Where} of its errors and events. */
+/** One call in flight: whose it is, its time, and what can end it early. It is the {@link Where} of its errors and events. */
 export class Flight implements Call, Where {
   readonly flights: Flights;
   env: string | undefined = undefined;
@@ -31,6 +31,8 @@ export class Flight implements Call, Where {
   bystander: Waiter | undefined = undefined;
   /** By the clock; no attempt starts at it or after. */
   deadlineAt = Number.POSITIVE_INFINITY;
+  /** NaN until it is read. */
+  #now = Number.NaN;
   #deadline = Number.POSITIVE_INFINITY;
   #id: string | undefined;
   #slot: number | undefined;
@@ -49,6 +51,17 @@ export class Flight implements Call, Where {
   get id(): string {
     this.#id ??= this.flights.nextId();
     return this.#id;
+  }
+
+  /** Read when it is asked for, and the same until someone else may have taken their time. */
+  now(): number {
+    if (Number.isNaN(this.#now)) this.#now = this.flights.clock.now();
+    return this.#now;
+  }
+
+  /** Someone has been asked, or waited for: it is later now. */
+  pass(): void {
+    this.#now = Number.NaN;
   }
 
   /** Whose call this is. */
@@ -81,9 +94,9 @@ export class Flight implements Call, Where {
   }
 
   /** Whether it is over by now; the time is asked for only if that depends on it. */
-  isOver(time: Pick<Clock, 'now'>): boolean {
+  isOver(): boolean {
     const mayExpire = this.deadlineAt !== Number.POSITIVE_INFINITY && !this.interruption;
-    if (mayExpire && time.now() >= this.deadlineAt) this.#expire();
+    if (mayExpire && this.now() >= this.deadlineAt) this.#expire();
     return this.interruption !== undefined;
   }
 
@@ -94,8 +107,8 @@ export class Flight implements Call, Where {
     return new EngineClosedError(this, errors.length > 0 ? errors : undefined);
   }
 
-  throwIfOver(time: Pick<Clock, 'now'>, state?: State): void {
-    if (this.isOver(time) && this.interruption) throw this.refusal(this.interruption, state);
+  throwIfOver(state?: State): void {
+    if (this.isOver() && this.interruption) throw this.refusal(this.interruption, state);
   }
 
   /** Milliseconds left. */

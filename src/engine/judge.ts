@@ -12,13 +12,19 @@ export function judge(
   output: unknown,
   token: string | undefined,
 ): Outcome | PromiseLike<Outcome> {
-  if (!schema) return accepted(provider, output);
-  const conclude = (checked: Checked<unknown>) =>
-    checked.issues
-      ? failed(unacceptable(provider.name, checked, token), 'output', true)
-      : accepted(provider, checked.value);
-  const checked = validate(schema, output);
-  return isThenable(checked) ? checked.then(conclude) : conclude(checked);
+  return schema ? checked(schema, provider, output, token) : accepted(provider, output);
+}
+
+function checked(
+  schema: NonNullable<Definition['output']>,
+  provider: ProviderDefinition,
+  output: unknown,
+  token: string | undefined,
+): Outcome | PromiseLike<Outcome> {
+  const conclude = (told: Checked<unknown>) =>
+    told.issues ? failed(unacceptable(provider.name, told, token), 'output', true) : accepted(provider, told.value);
+  const told = validate(schema, output);
+  return isThenable(told) ? told.then(conclude) : conclude(told);
 }
 
 function accepted({ name, accept }: ProviderDefinition, output: unknown): Outcome {

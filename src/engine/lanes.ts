@@ -9,14 +9,12 @@ import { Effect } from './effect.ts';
 import { type Answer, ask } from './predicate.ts';
 import type { Attempted, ProviderAttempt } from './provider-attempt.ts';
 import type { Keys } from './recollection.ts';
-import type { Time } from './time.ts';
 import { NOT_DONE } from './verification.ts';
 
 /** What a trigger knows of itself; and where it keeps what has become of its attempts. */
 export interface Walking extends Attempted {
   readonly attempts: AttemptRecord[];
   readonly start: number;
-  readonly time: Time;
   state: State;
   /** Whether anyone is told more of its answer than the output. */
   readonly isReported: boolean;
@@ -37,18 +35,16 @@ export class Lanes {
   found: ProviderAttempt | undefined = undefined;
   /** What all attempts on the present provider do together, where that may run twice: the same, however often. */
   #repeatable: Effect | undefined = undefined;
-  readonly #time: Time;
 
   constructor(trigger: Walking, admission: Admission) {
     this.trigger = trigger;
     this.admission = admission;
-    this.#time = trigger.time;
   }
 
   /** Whether the trigger's time is over; `isLater`: others have run since that was last asked. */
   isOver(isLater = false): boolean {
-    if (isLater) this.#time.pass();
-    return this.trigger.flight.isOver(this.#time);
+    if (isLater) this.trigger.flight.pass();
+    return this.trigger.flight.isOver();
   }
 
   /** Nobody is under way beside it, nor will be. */
@@ -102,7 +98,7 @@ export class Lanes {
     }
     if (outcome.kind === 'succeeded') {
       if (this.#isSeen) this.#record(lane, outcome);
-      else this.#time.pass();
+      else this.trigger.flight.pass();
       this.#tell(lane, 'SUCCEEDED');
       this.#use(lane, outcome.output);
       return undefined;
@@ -153,7 +149,7 @@ export class Lanes {
       admission.failed();
       const { state } = admission.machine.place;
       if (events.wants('failed')) {
-        events.emit('failed', flight, { state, errors: [...errors], duration: this.#time.now() - start });
+        events.emit('failed', flight, { state, errors: [...errors], duration: flight.now() - start });
       }
       return state;
     });
@@ -162,7 +158,7 @@ export class Lanes {
 
   /** Asks a predicate, which may take its time over the answer. */
   consult<A extends readonly unknown[]>(name: string, predicate: (...args: A) => unknown, ...args: A): Answer {
-    this.#time.pass();
+    this.trigger.flight.pass();
     return ask(name, predicate, ...args);
   }
 
@@ -221,7 +217,7 @@ export class Lanes {
     if (!lane.isBegun) return undefined;
     const { doubts } = lane.planned.provider;
     const { because, fault } = doubtOf(outcome, doubts);
-    if (doubts.inDoubtWhen) this.#time.pass();
+    if (doubts.inDoubtWhen) this.trigger.flight.pass();
     if (fault) this.errors.push(fault.error);
     if (because) this.#tellDoubt(lane, because, outcome.error);
     return because;
@@ -234,7 +230,7 @@ export class Lanes {
   #verify(lane: ProviderAttempt): void {
     const verification = lane.verify();
     if (lane === this.current) verification.watch();
-    verification.begin(lane.planned.timeout, this.#time.now());
+    verification.begin(lane.planned.timeout, this.trigger.flight.now());
   }
 
   #concludeVerification(lane: ProviderAttempt, outcome: Outcome): void {
@@ -261,8 +257,8 @@ export class Lanes {
     const { provider, attempt } = context;
     const { attempts, flight, tools } = this.trigger;
     const { events } = tools;
-    this.#time.pass();
-    const duration = this.#time.now() - start;
+    this.trigger.flight.pass();
+    const duration = this.trigger.flight.now() - start;
     let record: AttemptRecord;
     if (outcome.kind === 'succeeded') record = { provider, attempt, outcome: outcome.kind, duration };
     else {
@@ -278,13 +274,13 @@ export class Lanes {
     attempts.push(record);
     if (!events.wants('attempt-ended')) return;
     events.emit('attempt-ended', flight, record);
-    this.#time.pass();
+    this.trigger.flight.pass();
   }
 
   /** What the provider's health is told of an attempt that is over. */
   #tell({ leave }: ProviderAttempt, verdict: 'SUCCEEDED' | 'FAILED' | 'ABANDONED'): void {
     const { tools, flight } = this.trigger;
-    if (leave) tools.memory.healths.settle(leave, verdict, this.#time.now(), flight);
+    if (leave) tools.memory.healths.settle(leave, verdict, this.trigger.flight.now(), flight);
   }
 
   #tellDoubt({ context }: ProviderAttempt, because: Because, error: unknown): void {
@@ -292,7 +288,7 @@ export class Lanes {
     if (!tools.events.wants('in-doubt')) return;
     const { provider, attempt } = context;
     tools.events.emit('in-doubt', flight, { provider, attempt, because, input, error });
-    this.#time.pass();
+    this.trigger.flight.pass();
   }
 }
 

@@ -9,22 +9,18 @@ import { inputOf, type PrimaryAttempt } from './primary.ts';
 import { keysOf, remember } from './recollection.ts';
 import { rejectLater } from './rejected.ts';
 import { type Addressed, addressed, asked, type Protected } from './risk.ts';
-import { Time } from './time.ts';
 import { Trigger } from './trigger.ts';
 import { NOT_DONE } from './verification.ts';
 
 /** Tells the primary's health how it went. */
 export type Guard = (verdict: 'SUCCEEDED' | 'FAILED' | 'ABANDONED', error?: unknown) => void;
 
-/** What may be known of a primary that failed. */
-interface Primary {
-  readonly guard?: Guard | undefined;
-  /** `undefined`: its work has been asked for, and nothing is to be done about its effect. */
-  readonly attempt?: PrimaryAttempt | undefined;
-}
-
-/** The primary has failed: what then; the flight ends with it. */
-export function rescue(call: Protected, failure: Failure, { guard, attempt }: Primary): void {
+/**
+ * The primary has failed: what then; the flight ends with it.
+ *
+ * @param attempt `undefined`: its work has been asked for, and nothing is to be done about its effect
+ */
+export function rescue(call: Protected, failure: Failure, attempt?: PrimaryAttempt, guard?: Guard): void {
   const { engine, flight, risk } = call;
   const { kind, error } = failure;
   try {
@@ -58,7 +54,9 @@ export function rescue(call: Protected, failure: Failure, { guard, attempt }: Pr
 export function fallBack(call: Protected, { request, home }: Addressed, error: unknown): void {
   const { engine, flight, resolve, reject } = call;
   try {
-    const trigger = new Trigger(engine, flight, asked(call, request, error), home, new Time(engine.clock));
+    const input = asked(call, request, error);
+    flight.pass();
+    const trigger = new Trigger(engine, flight, request, input, home);
     trigger.settle(({ output }) => resolve(output), reject);
   } catch (thrown) {
     giveUp(call, thrown);
@@ -71,7 +69,7 @@ export function rememberPrimary(call: Protected, output: unknown): void {
     const { request, home } = addressed(call);
     if (!home.definition.remembers) return;
     const at = call.engine.clock.now();
-    const { input } = asked(call, request, undefined);
+    const input = asked(call, request, undefined);
     const keep = (parsed: Checked<unknown>) => {
       if (parsed.issues) return;
       const asking = { tools: call.engine, request, home, input: parsed.value };
@@ -95,13 +93,14 @@ function resolveDoubt(call: Protected, place: Addressed, failure: Failure, attem
   const { risk, flight, engine } = call;
   const { doubts } = risk;
   const { because, fault } = doubtOf(failure, doubts);
+  flight.pass();
   if (fault) flight.met = [...(flight.met ?? []), fault.error];
   if (because) tellDoubt(call, because, failure.error);
   if (!because || doubts.inDoubt === 'next') {
     attempt.effect?.drop();
     return false;
   }
-  if (doubts.inDoubt === 'stop' || flight.isOver(engine.clock)) {
+  if (doubts.inDoubt === 'stop' || flight.isOver()) {
     attempt.effect?.drop();
     throw new InDoubtError('primary', [], [], flight);
   }

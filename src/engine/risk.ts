@@ -1,6 +1,6 @@
 import { type AnyFunction, isFunction } from '../definition/check.ts';
 import type { Doubts } from '../definition/definition.ts';
-import { type Request, readRequest, withInput } from '../definition/request.ts';
+import { inputFor, type Request, readRequest } from '../definition/request.ts';
 import type { Breaker } from '../definition/safety.ts';
 import { isThenable } from '../definition/standard.ts';
 import { InvalidInputError, InvalidRequestError, type Where } from '../errors.ts';
@@ -48,7 +48,7 @@ export interface Protected {
   resolve(output: unknown): void;
   reject(error: unknown): void;
   /** Once that has been asked. */
-  place?: Addressed;
+  place?: Addressed | undefined;
 }
 
 /** A place with nothing in it that depends on the call, read once. One that is wrong is told of when it is needed. */
@@ -88,9 +88,9 @@ export function made<T>(where: Where, make: () => T): T {
   }
 }
 
-/** The request with the input that is made of the primary's error. */
-export function asked({ flight, risk, args }: Protected, request: Request, error: unknown): Request {
-  return withInput(request, inputOf(flight, risk, args, error), flight);
+/** The trigger's input, which is made of the primary's error. */
+export function asked({ flight, risk, args }: Protected, request: Request, error: unknown): unknown {
+  return inputFor(request, inputOf(flight, risk, args, error), flight);
 }
 
 function inputOf(flight: Flight, risk: Risk, args: Args, error: unknown): unknown {

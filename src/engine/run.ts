@@ -12,7 +12,6 @@ import type { ResetResult, TriggerResult, UpdateResult } from '../types.ts';
 import { Flight } from './flight.ts';
 import type { Flights } from './flights.ts';
 import { rejected } from './rejected.ts';
-import { Time } from './time.ts';
 import type { Tools } from './tools.ts';
 import { Trigger } from './trigger.ts';
 
@@ -35,11 +34,10 @@ export function run(engine: Engine, raw: unknown, rawOptions: unknown): Promise<
     flight = new Flight(engine.flights, options.id);
     flight.locate(whereOf(request));
     const home = engine.registry.find(request, flight);
-    const time = new Time(engine.clock);
-    flight.limit(options.deadline, time.now());
+    flight.limit(options.deadline, flight.now());
     flight.heed(options.signal);
     return request.action === 'trigger'
-      ? new Trigger(engine, flight, request, home, time).run()
+      ? new Trigger(engine, flight, request, request.input, home).run()
       : reconfigure(engine, flight, request, home);
   } catch (error) {
     flight?.end();
@@ -54,11 +52,12 @@ async function reconfigure(
   home: Home,
 ): Promise<UpdateResult | ResetResult> {
   try {
-    flight.throwIfOver(engine.clock);
+    flight.throwIfOver();
     const session = openSession(engine.sessions, request, false, flight);
     if (isThenable(session)) await flight.wait(session);
-    flight.throwIfOver(engine.clock);
-    const now = engine.clock.now();
+    flight.pass();
+    flight.throwIfOver();
+    const now = flight.now();
     return request.action === 'update'
       ? applyUpdate(engine, flight, request, home, now)
       : applyReset(engine, flight, request, now);

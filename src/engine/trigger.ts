@@ -16,7 +16,6 @@ import { ProviderAttempt } from './provider-attempt.ts';
 import { type Keys, keysOf, lastGood } from './recollection.ts';
 import { rejectLater } from './rejected.ts';
 import { led, type Reject, type Resolve, reuseKey } from './sharing.ts';
-import type { Time } from './time.ts';
 import type { Tools } from './tools.ts';
 import { walk } from './walk.ts';
 
@@ -31,7 +30,7 @@ export class Trigger implements Walking {
   readonly config: Configuration;
   readonly attempts: AttemptRecord[] = [];
   session: Session | undefined = undefined;
-  input: unknown = undefined;
+  input: unknown;
   /** Made before any provider can change the input. */
   keys: Keys | undefined = undefined;
   state: State = 'idle';
@@ -39,15 +38,14 @@ export class Trigger implements Walking {
   /** Whether anyone is told more of its answer than the output. */
   isReported = false;
   #isReused = false;
-  readonly time: Time;
 
-  constructor(tools: Tools, flight: Flight, request: Request, home: Home, time: Time) {
+  constructor(tools: Tools, flight: Flight, request: Request, input: unknown, home: Home) {
     this.tools = tools;
     this.flight = flight;
     this.request = request;
+    this.input = input;
     this.home = home;
-    this.time = time;
-    this.start = time.now();
+    this.start = flight.now();
     this.config = tools.memory.configuration(request, home);
   }
 
@@ -74,7 +72,7 @@ export class Trigger implements Walking {
 
   #report({ provider, output, stale, age }: Given): TriggerResult {
     const { state, attempts, flight } = this;
-    const duration = this.time.now() - this.start;
+    const duration = this.flight.now() - this.start;
     const result: TriggerResult = { action: 'trigger', id: flight.id, state, provider, output, attempts, duration };
     if (!stale && !this.#isReused) return result;
     return { ...result, ...(stale && age !== undefined && { stale, age }), ...(this.#isReused && { reused: true }) };
@@ -86,7 +84,7 @@ export class Trigger implements Walking {
   }
 
   #check(): Promise<void> | undefined {
-    if (this.request.session || this.home.definition.input) this.time.pass();
+    if (this.request.session || this.home.definition.input) this.flight.pass();
     const session = openSession(this.tools.sessions, this.request, this.home.definition.sessionRequired, this.flight);
     if (!isThenable(session)) return this.#parse(session);
     return this.flight.wait(session).then((opened) => (this.flight.interruption ? undefined : this.#parse(opened)));
@@ -94,7 +92,6 @@ export class Trigger implements Walking {
 
   #parse(session: Session | undefined): Promise<void> | undefined {
     this.session = session;
-    this.input = this.request.input;
     const { input } = this.home.definition;
     if (!input) return undefined;
     const parsed = validate(input, this.input);
@@ -115,7 +112,7 @@ export class Trigger implements Walking {
     const key = reuse && reuseKey(this, reuse);
     if (remembers || reuse) {
       // Functions of the user's have made these.
-      this.time.pass();
+      this.flight.pass();
       this.#throwIfOver();
     }
     if (key === undefined) this.#proceed(resolve, reject);
@@ -131,12 +128,12 @@ export class Trigger implements Walking {
       this.#isReused = true;
       resolve(given);
     };
-    const kept = home.reused?.find(key, home.definition.reuse?.maxAge ?? 0, this.time.now());
+    const kept = home.reused?.find(key, home.definition.reuse?.maxAge ?? 0, this.flight.now());
     const leader = home.shared?.get(key);
     if (kept) again(kept);
     else if (leader) {
       const follow = (outcome: Shared | undefined) => {
-        this.time.pass();
+        this.flight.pass();
         if (outcome?.error) this.#refuse(reject, toldTo(flight, outcome.error.thrown));
         else if (outcome?.result) again(outcome.result);
         else this.#enter(resolve, reject);
@@ -158,8 +155,8 @@ export class Trigger implements Walking {
   #proceed(resolve: Resolve, reject: Reject): void {
     const { memory, events } = this.tools;
     const machine = memory.hold(this.request, this.home, this.flight);
-    if (events.wants('evicted')) this.time.pass();
-    const admission = Admission.of(memory, machine, this.flight, this.time);
+    if (events.wants('evicted')) this.flight.pass();
+    const admission = Admission.of(memory, machine, this.flight);
     if (admission) {
       this.#tell(admission);
       drive(walk(this, admission), resolve, reject);
@@ -172,7 +169,7 @@ export class Trigger implements Walking {
         resolve(stale);
         return;
       }
-      this.#refuse(reject, exhausted(retryAfter(place, since, this.time.now()), lastError, this.flight));
+      this.#refuse(reject, exhausted(retryAfter(place, since, this.flight.now()), lastError, this.flight));
     }
   }
 
@@ -181,13 +178,13 @@ export class Trigger implements Walking {
     if (!this.home.definition.remembers) return undefined;
     for (const step of this.config.plan) {
       const { provider } = step;
-      const { kept } = lastGood(this.home, this.keys, provider, this.time.now());
+      const { kept } = lastGood(this.home, this.keys, provider, this.flight.now());
       if (!kept) continue;
       const { name, when } = provider;
       if (when && !ask('when', when, this.input, new ProviderAttempt(this, step, 1).context).says) continue;
       this.state = 'exhausted';
       this.attempts.push({ provider: name, attempt: 1, outcome: 'succeeded', duration: 0 });
-      return { provider: name, output: kept.output, stale: true, age: this.time.now() - kept.at };
+      return { provider: name, output: kept.output, stale: true, age: this.flight.now() - kept.at };
     }
     return undefined;
   }
@@ -197,17 +194,17 @@ export class Trigger implements Walking {
     const { state, phase, failures } = machine.place;
     if (phase === 'probing' && events.wants('probing')) {
       events.emit('probing', this.flight, { failures });
-      this.time.pass();
+      this.flight.pass();
     }
     if (!events.wants('triggered')) return;
     events.emit('triggered', this.flight, { state, probe: phase === 'probing' });
-    this.time.pass();
+    this.flight.pass();
   }
 
   /** Before admission: neither an attempt nor a verdict. */
   #throwIfOver(): void {
-    if (this.flight.isOver(this.time)) {
-      this.flight.throwIfOver(this.time, this.tools.memory.look(this.request)?.place.state);
+    if (this.flight.isOver()) {
+      this.flight.throwIfOver(this.tools.memory.look(this.request)?.place.state);
     }
   }
 }

@@ -66,7 +66,7 @@ function begin(lanes: Lanes, step: PlannedProvider, number: number, isDesperate:
   const { trigger } = lanes;
   const { provider, timeout } = step;
   const { name, when } = provider;
-  const { time, tools, flight } = trigger;
+  const { tools, flight } = trigger;
   if (number === 1) lanes.turnTo(provider);
   const turn = new ProviderAttempt(trigger, step, number);
   const answer = when && number === 1 ? lanes.consult('when', when, trigger.input, turn.context) : YES;
@@ -74,17 +74,17 @@ function begin(lanes: Lanes, step: PlannedProvider, number: number, isDesperate:
   let leave: Leave | undefined;
   if (!fault && !answer.says) return skip(trigger, name, number);
   if (!fault && provider.lastGood) {
-    const recalled = lastGood(trigger.home, trigger.keys, provider, time.now());
+    const recalled = lastGood(trigger.home, trigger.keys, provider, flight.now());
     if (!recalled.kept && !recalled.fault) return skip(trigger, name, number, 'no-answer');
     turn.kept = recalled.kept;
     fault = recalled.fault;
   }
   if (!fault) {
     if (lanes.isOver()) return undefined;
-    const passed = pass(tools.memory, lanes.admission.unit, flight, provider, number, time.now(), isDesperate);
+    const passed = pass(tools.memory, lanes.admission.unit, flight, provider, number, flight.now(), isDesperate);
     if (typeof passed === 'string') return skip(trigger, name, number, passed);
     leave = passed;
-    if (tools.events.wants('provider-probing')) time.pass();
+    if (tools.events.wants('provider-probing')) flight.pass();
     turn.watch();
   }
   announce(trigger, name, number);
@@ -92,7 +92,7 @@ function begin(lanes: Lanes, step: PlannedProvider, number: number, isDesperate:
   lanes.isOver();
   turn.leave = leave;
   turn.effect = lanes.effectOf(provider);
-  turn.start = time.now();
+  turn.start = flight.now();
   lanes.current = turn;
   if (fault) turn.end(failed(fault.error, 'predicate'));
   else if (!turn.outcome) turn.begin(timeout, turn.start);
@@ -105,15 +105,15 @@ function skip({ attempts }: Walking, provider: string, attempt: number, reason?:
   attempts.push({ provider, attempt, outcome: 'skipped', ...(reason && { reason }), duration: 0 });
 }
 
-function announce({ tools: { events }, flight, time }: Walking, provider: string, attempt: number): void {
+function announce({ tools: { events }, flight }: Walking, provider: string, attempt: number): void {
   if (!events.wants('attempt-started')) return;
   events.emit('attempt-started', flight, { provider, attempt });
-  time.pass();
+  flight.pass();
 }
 
 /** Until the lane is over, or another has answered; `true`: until it was left behind for a hedge, `next`. */
 function* beside(lanes: Lanes, lane: ProviderAttempt, next?: PlannedProvider): Generator<Pending, boolean, void> {
-  const { time, tools } = lanes.trigger;
+  const { flight, tools } = lanes.trigger;
   const { hedge } = lane.planned.provider;
   while (!lane.asked.outcome) {
     const { straggler } = lanes;
@@ -123,7 +123,7 @@ function* beside(lanes: Lanes, lane: ProviderAttempt, next?: PlannedProvider): G
       continue;
     }
     const isToHedge = hedge !== undefined && !lane.verification && !straggler && next?.provider.idempotent === true;
-    const left = isToHedge ? lane.start + hedge - time.now() : undefined;
+    const left = isToHedge ? lane.start + hedge - flight.now() : undefined;
     if (left !== undefined && left <= 0) {
       lanes.leaveBehind(lane);
       return true;
@@ -146,16 +146,16 @@ function delay(lanes: Lanes, lane: ProviderAttempt, outcome: Failure, previous: 
   const { error } = outcome;
   const { context, planned } = lane;
   const { provider, retries } = planned;
-  const { flight, tools, time } = lanes.trigger;
+  const { flight, tools } = lanes.trigger;
   const { unit } = lanes.admission;
   if (outcome.kind === 'failed' && outcome.by === 'predicate') return undefined;
   if (context.attempt > retries || flight.interruption) return undefined;
   const { shouldRetry, backoff } = provider;
   if (shouldRetry && !lanes.heard(lanes.consult('shouldRetry', shouldRetry, error, context))) return undefined;
-  if (typeof backoff === 'function') time.pass();
+  if (typeof backoff === 'function') flight.pass();
   const { delay, fault } = waitAfter(backoff, context.attempt, error, previous, tools.random, flight.token);
   if (fault) lanes.errors.push(fault.error);
-  const now = time.now();
+  const now = flight.now();
   if (delay === undefined || delay >= flight.remainingAt(now)) return undefined;
   // What will not be made need not be waited for.
   return affordsRetry(tools.memory, unit, provider, now) && !isShut(unit, provider, now + delay) ? delay : 0;
@@ -163,16 +163,16 @@ function delay(lanes: Lanes, lane: ProviderAttempt, outcome: Failure, previous: 
 
 /** For so long, or until the one left behind has answered. */
 function* pause(lanes: Lanes, ms: number): Generator<Pending, void, void> {
-  const { time, tools, flight } = lanes.trigger;
-  const end = time.now() + ms;
+  const { tools, flight } = lanes.trigger;
+  const end = flight.now() + ms;
   // What it has come to counts, though the time be over.
-  while (lanes.straggler && (lanes.straggler.asked.outcome || time.now() < end)) {
+  while (lanes.straggler && (lanes.straggler.asked.outcome || flight.now() < end)) {
     if (lanes.straggler.asked.outcome) lanes.concludeStraggler(lanes.straggler);
-    else yield race([lanes.straggler.asked], tools.clock, end - time.now());
+    else yield race([lanes.straggler.asked], tools.clock, end - flight.now());
     lanes.isOver(true);
   }
-  if (lanes.found || time.now() >= end) return;
-  yield flight.pause(end - time.now());
+  if (lanes.found || flight.now() >= end) return;
+  yield flight.pause(end - flight.now());
   lanes.isOver(true);
 }
 
@@ -186,14 +186,14 @@ function lastResort({ attempts, config, home }: Walking): readonly PlannedProvid
 
 function succeed(lanes: Lanes, { planned, output, kept }: ProviderAttempt): Given {
   const { trigger, admission } = lanes;
-  const { tools, flight, start, home, keys, time } = trigger;
+  const { tools, flight, start, home, keys } = trigger;
   const { name: provider, isLastResort } = planned.provider;
-  if (home.definition.remembers && !isLastResort) remember(tools, home, keys, { provider, output, at: time.now() });
+  if (home.definition.remembers && !isLastResort) remember(tools, home, keys, { provider, output, at: flight.now() });
   lanes.abandon(lanes.straggler);
   admission.recovered();
   const { state } = admission.machine.place;
   trigger.state = state;
   const { events } = tools;
-  if (events.wants('recovered')) events.emit('recovered', flight, { state, provider, duration: time.now() - start });
-  return kept ? { provider, output, stale: true, age: time.now() - kept.at } : { provider, output };
+  if (events.wants('recovered')) events.emit('recovered', flight, { state, provider, duration: flight.now() - start });
+  return kept ? { provider, output, stale: true, age: flight.now() - kept.at } : { provider, output };
 }

@@ -107,12 +107,15 @@ function riskOf(
 }
 
 /** A primary that nothing but `close()` can end early: all that has to be paid for while all is well. */
-class PlainCall implements Call {
-  readonly #engine: Engine;
-  readonly #risk: Risk;
-  readonly #args: Args;
-  readonly #resolve: (value: unknown) => void;
-  readonly #reject: (error: unknown) => void;
+class PlainCall implements Call, Protected {
+  readonly engine: Engine;
+  readonly risk: Risk;
+  readonly args: Args;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+  /** There once things have gone wrong. */
+  flight!: Flight;
+  place: Addressed | undefined = undefined;
   readonly #slot: number;
   #isOver = false;
 
@@ -123,46 +126,39 @@ class PlainCall implements Call {
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
   ) {
-    this.#engine = engine;
-    this.#risk = risk;
-    this.#args = args;
-    this.#resolve = resolve;
-    this.#reject = reject;
+    this.engine = engine;
+    this.risk = risk;
+    this.args = args;
+    this.resolve = resolve;
+    this.reject = reject;
     this.#slot = engine.flights.enter(this);
   }
 
   succeed(value: unknown): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#engine.flights.leave(this.#slot);
-    this.#resolve(value);
+    this.engine.flights.leave(this.#slot);
+    this.resolve(value);
   }
 
   fail(error: unknown): void {
-    if (!this.#isOver) rescue(this.#goOn(), failed(error), {});
+    if (this.#isOver) return;
+    this.#takeOff();
+    rescue(this, failed(error));
   }
 
   close(): void {
-    const call = this.#goOn();
-    const { flight } = call;
-    flight.tag = this.#risk.tag;
+    const flight = this.#takeOff();
+    flight.tag = this.risk.tag;
     flight.close();
     const { error } = flight.interruption as Interruption;
-    rescue(call, { kind: 'aborted', error }, {});
+    rescue(this, { kind: 'aborted', error });
   }
 
-  /** The same call, with all that is wanted once things go wrong. */
-  #goOn(): Protected {
+  #takeOff(): Flight {
     this.#isOver = true;
-    const flight = new Flight(this.#engine.flights, undefined, this.#slot);
-    return {
-      engine: this.#engine,
-      flight,
-      risk: this.#risk,
-      args: this.#args,
-      resolve: this.#resolve,
-      reject: this.#reject,
-    };
+    this.flight = new Flight(this.engine.flights, undefined, this.#slot);
+    return this.flight;
   }
 }
 
@@ -211,11 +207,11 @@ function protect(engine: Engine, risk: Risk, self: unknown, args: Args): Promise
 
 function primaryFirst(call: Protected, { deadline, signal }: RunOptions, self: unknown): void {
   const { engine, flight, risk, resolve } = call;
-  const start = engine.clock.now();
+  const start = flight.now();
   flight.tag = risk.tag;
   flight.limit(deadline, start);
   flight.heed(signal);
-  if (flight.isOver(engine.clock)) {
+  if (flight.isOver()) {
     giveUp(call, flight.refusal(flight.interruption as Interruption));
     return;
   }
@@ -231,7 +227,7 @@ function primaryFirst(call: Protected, { deadline, signal }: RunOptions, self: u
       if (engine.registry.isRemembering) rememberPrimary(call, outcome.output);
       flight.end();
       resolve(outcome.output);
-    } else rescue(call, outcome, { guard, attempt });
+    } else rescue(call, outcome, attempt, guard);
   };
   if (!attempt.outcome) attempt.begin(risk.timeout, start);
   if (attempt.outcome) conclude();

@@ -41,11 +41,15 @@ describe('a limit', () => {
     expect(flight.remaining()).toBe(30);
   });
 
-  it('is over exactly when it is reached', () => {
-    const { flight } = airport();
+  it('is over exactly when it is reached, as soon as anyone reads the time anew', async () => {
+    const { clock, flight } = airport();
     flight.limit(50, 0);
-    expect(flight.isOver({ now: () => 49 })).toBe(false);
-    expect(flight.isOver({ now: () => 50 })).toBe(true);
+    await clock.advance(49);
+    expect(flight.isOver()).toBe(false);
+    await clock.advance(1);
+    expect(flight.isOver()).toBe(false);
+    flight.pass();
+    expect(flight.isOver()).toBe(true);
     expect(flight.interruption).toMatchObject({ kind: 'deadline', error: { deadline: 50 } });
   });
 

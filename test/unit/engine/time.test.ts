@@ -1,12 +1,13 @@
 import { describe, expect, it, vi } from 'vitest';
-import { Time } from '../../../src/engine/time.ts';
+import { Flight } from '../../../src/engine/flight.ts';
+import { Flights } from '../../../src/engine/flights.ts';
 import { createDuctape, defineFallback, type EventType, type Fallback } from '../../../src/index.ts';
 import { virtualClock } from '../../virtual-clock.ts';
 
-describe('the time', () => {
+describe('the time of a flight', () => {
   it('is read when it is asked for, and again only once it has passed', () => {
     const now = vi.fn().mockReturnValueOnce(5).mockReturnValueOnce(9);
-    const time = new Time({ ...virtualClock(), now });
+    const time = new Flight(new Flights({ ...virtualClock(), now }, 'n'), undefined);
     expect(now).not.toHaveBeenCalled();
     expect([time.now(), time.now()]).toEqual([5, 5]);
     time.pass();
