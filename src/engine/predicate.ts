@@ -16,11 +16,16 @@ export function ask<A extends readonly unknown[]>(
   try {
     const says = predicate(...args);
     if (!isThenable(says)) return { says };
-    new Promise((resolve) => resolve(says)).catch(() => {});
+    disregard(says);
     return fault(name, 'a synchronous answer, got a promise');
   } catch (error) {
     return { fault: { error } };
   }
+}
+
+/** Nobody waits for it; should it reject, that is handled. */
+export function disregard(promised: PromiseLike<unknown>): void {
+  new Promise((resolve) => resolve(promised)).catch(() => {});
 }
 
 export function fault(path: string, expected: string): Answer {

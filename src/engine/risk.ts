@@ -8,6 +8,7 @@ import type { Home } from '../memory/machine.ts';
 import { quote } from '../quote.ts';
 import type { Attempt } from './attempt.ts';
 import type { Flight } from './flight.ts';
+import { disregard } from './predicate.ts';
 import { type Engine, whereOf } from './run.ts';
 
 export type Args = readonly unknown[];
@@ -99,7 +100,7 @@ function inputOf(flight: Flight, risk: Risk, args: Args, error: unknown): unknow
   try {
     const input = risk.input(error, args);
     if (!isThenable(input)) return input;
-    new Promise((resolve) => resolve(input)).catch(() => {});
+    disregard(input);
     message = 'got a promise';
   } catch (fault) {
     thrown.push(fault);
