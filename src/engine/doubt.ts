@@ -15,7 +15,7 @@ export function doubtOf(
 ): { readonly because?: Because; readonly fault?: Answer['fault'] } {
   if (failure.kind !== 'failed') return { because: failure.kind };
   if (failure.isDone) return { because: 'refused' };
-  if (failure.by !== 'work' || !inDoubtWhen) return {};
+  if (!inDoubtWhen) return {};
   const { says, fault } = ask('inDoubtWhen', inDoubtWhen, failure.error);
   return fault || says ? { because: 'error', fault } : {};
 }

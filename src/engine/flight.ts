@@ -173,27 +173,13 @@ export class Flight implements Call, Where {
     if (this.interruption) return Promise.resolve(undefined);
     this.arm();
     return new Promise((resolve, reject) => {
-      const leave = () => {
-        if (this.waiter === waiter) this.waiter = undefined;
+      const stop = start(resolve, reject);
+      const wake = () => {
+        stop();
+        resolve(undefined);
       };
-      const waiter = {
-        wake: () => {
-          leave();
-          stop();
-          resolve(undefined);
-        },
-      };
-      this.waiter = waiter;
-      const stop = start(
-        (value) => {
-          leave();
-          resolve(value);
-        },
-        (error) => {
-          leave();
-          reject(error);
-        },
-      );
+      // It may stay when the wait is over: what settles a second time settles nothing.
+      this.waiter = { wake };
     });
   }
 

@@ -179,6 +179,18 @@ describe('a hedge', () => {
     ]);
   });
 
+  it('gives back the places of both', async () => {
+    const guarded = { concurrency: 1, breaker: { failures: 1, cooldown: 1_000 } };
+    const { api, clock } = pair([200, 'A'], [10, 'B'], guarded);
+    for (let round = 0; round < 2; round++) {
+      const call = api.run(TRIGGER);
+      await clock.runUntilIdle();
+      expect((await call).provider).toBe('b');
+      const { a } = api.inspect({ fallback_tag: 'pay' }).providers ?? {};
+      expect(a).toEqual({ health: 'healthy', failures: 0, inFlight: 0 });
+    }
+  });
+
   it('is no failure of the loser: it is no error of the trigger, and no last error', async () => {
     const { api, clock } = pair([200, 'A'], [10, 'B']);
     const call = api.run(TRIGGER);

@@ -333,6 +333,15 @@ describe('key', () => {
     expect(await refused({ of: 'eur', at: 1 })).toBeInstanceOf(FallbackFailedError);
   });
 
+  it('that is none makes the input like no other: nothing is remembered by it, nothing found', async () => {
+    const { run, refused, bank } = keyedEngine(({ of }) => (of === 'usd' ? undefined : of));
+    await run({ of: 'usd' });
+    await run({ of: 'undefined' });
+    bank.isUp = false;
+    expect(await refused({ of: 'usd' })).toBeInstanceOf(FallbackFailedError);
+    expect(await run({ of: 'undefined' })).toMatchObject({ output: 'undefined', stale: true });
+  });
+
   it('that is always the same makes the cache key alone decide', async () => {
     const { run, refused, bank } = keyedEngine(() => '');
     await run({ of: 'usd' }, { cache: 'k' });

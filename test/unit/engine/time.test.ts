@@ -63,6 +63,32 @@ describe('no provider is called after the deadline', () => {
     expect(called).toHaveBeenCalledTimes(1);
   });
 
+  it.each<[EventType, object]>([
+    ['attempt-started', {}],
+    ['attempt-ended', {}],
+    ['in-doubt', { inDoubtWhen: () => true }],
+  ])('nor the next one, where a listener of %s took it', async (type, a) => {
+    const { api, called, run, burn } = world(() => ({ a, providers: [{ name: 'b', run: () => called() }] }));
+    called.mockImplementation(() => {
+      throw new Error('down');
+    });
+    api.on(type, () => void burn());
+    expect((await run('k', 10)).code).toBe('ERR_FALLBACK_FAILED');
+    expect(called).toHaveBeenCalledTimes(type === 'attempt-started' ? 0 : 1);
+  });
+
+  it('nor the next one, where inDoubtWhen took it', async () => {
+    const { called, run } = world((burn) => ({
+      a: { inDoubtWhen: () => Boolean(burn()) },
+      providers: [{ name: 'b', run: () => called() }],
+    }));
+    called.mockImplementation(() => {
+      throw new Error('down');
+    });
+    expect((await run('k', 10)).code).toBe('ERR_FALLBACK_FAILED');
+    expect(called).toHaveBeenCalledTimes(1);
+  });
+
   it('where a listener of evicted took it', async () => {
     const { api, called, run, burn } = world(() => ({}));
     await run('one');
