@@ -125,6 +125,81 @@ describe('an error says', () => {
   });
 });
 
+describe('an error of what makes the options of a call says', () => {
+  const primary = () => Promise.reject(new Error('down'));
+  const throws = () => {
+    throw new Error('no order');
+  };
+  const thrownBy = (options: object) =>
+    engine({})
+      .api.wrap('pay', primary, { input: () => ({}), ...options } as never)()
+      .catch((error: unknown) => error);
+
+  it('which of them is at fault, whatever it is asked for', async () => {
+    const message = expect.stringMatching(
+      /^expected functions that make options of the call's arguments, got one that threw .*no order/,
+    );
+    for (const option of ['cache', 'env', 'session', 'signal', 'deadline', 'id']) {
+      const error = await thrownBy({ [option]: throws });
+      expect(error).toMatchObject({ code: 'ERR_INVALID_REQUEST', issues: [{ path: 'options', message }] });
+      expect(error).toMatchObject({ errors: [{ message: 'no order' }] });
+    }
+  });
+
+  it('what was wrong with the input', async () => {
+    const said = (why: string) =>
+      expect.stringMatching(`^expected a function that makes the fallback's input at once, ${why}`);
+    expect(await thrownBy({ input: throws })).toMatchObject({
+      code: 'ERR_INVALID_INPUT',
+      issues: [{ path: 'input', message: said('got one that threw .*no order') }],
+      errors: [{ message: 'no order' }],
+    });
+    expect(await thrownBy({ input: async () => ({}) })).toMatchObject({
+      code: 'ERR_INVALID_INPUT',
+      issues: [{ path: 'input', message: said('got a promise$') }],
+      errors: [],
+    });
+  });
+});
+
+describe('an update by hand', () => {
+  it('is refused beside a cache key, in words', async () => {
+    const { api } = engine({});
+    const input = { providers: { a: { health: 'unhealthy' } } };
+    const error = await api
+      .run({ fallback_tag: 'pay', action: 'update', cache: 'k', input } as never)
+      .catch((thrown: unknown) => thrown);
+    const message = "expected no cache beside it, which a provider's health does not depend on";
+    expect(error).toMatchObject({ issues: [{ path: 'providers.a.health', message }] });
+  });
+});
+
+describe('a last good answer of an exhausted fallback', () => {
+  it('is given, and then nothing is in flight', async () => {
+    let isUp = true;
+    const run = async () => (isUp ? 'A' : Promise.reject(new Error('down')));
+    const clock = virtualClock();
+    const providers = [
+      { name: 'a', run },
+      { name: 'old', lastGood: { maxAge: 1_000 } },
+    ];
+    const fallback = defineFallback({ tag: 'pay', maxRetries: 0, resetAfter: 'never', providers } as never) as Fallback;
+    const options = { env: 'e', product: 'p', clock, fallbacks: [fallback] };
+    const { fallback: api } = createDuctape<readonly Fallback[]>(options);
+    const ask = (of: string) => api.run({ ...TRIGGER, input: { of } }).catch((error: unknown) => error);
+    await ask('usd');
+    isUp = false;
+    await ask('eur');
+    expect(await ask('usd')).toMatchObject({ state: 'exhausted', output: 'A', stale: true });
+    let isClosed = false;
+    api.close({ grace: 1_000 }).then(() => {
+      isClosed = true;
+    });
+    await settled();
+    expect(isClosed).toBe(true);
+  });
+});
+
 describe('an output that is judged too late', () => {
   it('is late, though it came in time', async () => {
     const { api, clock, events } = engine(
