@@ -129,6 +129,8 @@ export function ended(stage: Stage, call: Call, event: FallbackEvent<'attempt-en
     );
   }
   stage.figures.add('attempt', outcome);
+  if (outcome === 'timed-out' || outcome === 'aborted') open.doubt = open.isEntered ? outcome : undefined;
+  else if (outcome === 'failed' && open.came === 'refused') open.doubt = 'refused';
   const isGivenUp = outcome === 'timed-out' || outcome === 'aborted';
   if (!watch.holds('attempts', isGivenUp || !open.isLateHeard)) {
     throw watch.broken('attempts', `${provider} #${attempt} is told to have settled late, and in time`, call);

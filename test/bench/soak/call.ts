@@ -23,6 +23,9 @@ export class AttemptModel {
   /** The engine gave up on it: a timeout, a deadline, an abort. */
   isGivenUp = false;
   isLateHeard = false;
+  /** Why it may have done its work, though it gave no answer that will do. */
+  doubt: 'timed-out' | 'aborted' | 'refused' | undefined = undefined;
+  isDoubtHeard = false;
 
   constructor(provider: string, attempt: number, startedAt: number) {
     this.provider = provider;
@@ -94,6 +97,7 @@ export class Call implements Subject {
   primary: 'pending' | 'output' | 'error' | undefined = undefined;
   primaryValue: unknown = undefined;
   primaryAt: number | undefined = undefined;
+  isPrimaryInDoubt = false;
   /** Its primary was wrapped without a limit: nothing but itself and `close()` ends it. */
   isPlain = false;
   verdict: 'recovered' | 'failed' | undefined = undefined;

@@ -2,6 +2,7 @@ import type { FallbackEvent } from '../../../dist/index.js';
 import { admitted, probing } from './admission-laws.ts';
 import { ended, late, started } from './attempt-laws.ts';
 import type { Call } from './call.ts';
+import { doubted, doubtsTold } from './doubt-laws.ts';
 import type { Host } from './host.ts';
 import { heardEvicted, heardExhausted, heardReset, heardUpdated } from './machine-laws.ts';
 import type { Stage } from './stage.ts';
@@ -45,22 +46,27 @@ function hearOfCall(stage: Stage, host: Host, event: CallEvent, call: Call): voi
     throw watch.broken('settles', `${event.type} after it had settled`, call);
   }
   stage.note(event.type, call, 'provider' in event ? event.provider : '');
+  if (event.type === 'in-doubt') doubted(stage, call, event);
+  else doubtsTold(stage, call);
   if (event.type === 'triggered') admitted(stage, call, event);
   else if (event.type === 'attempt-started') started(stage, call, event);
   else if (event.type === 'attempt-ended') ended(stage, call, event);
   else if (event.type === 'recovered') recovered(stage, call, event);
   else if (event.type === 'failed') failed(stage, call, event);
   else if (event.type === 'late') late(stage, call, event);
-  else probing(stage, call);
+  else if (event.type === 'probing') probing(stage, call);
 }
 
 /** Whose event it is, by its id. An id that nobody knows yet is the engine's own, of the call that begins now. */
-function callOf(stage: Stage, host: Host, { id, type }: CallEvent): Call {
+function callOf(stage: Stage, host: Host, event: CallEvent): Call {
   const { watch, calls } = stage;
+  const { id, type } = event;
   const known = calls.named(id);
   if (known) return known;
-  const { starting } = calls;
-  const isNew = type === 'triggered' || type === 'probing';
+  // A wrapped primary in doubt has its arguments told, and its call is the first of them.
+  const starting = type === 'in-doubt' ? (event.input as readonly Call[])[0] : calls.starting;
+  // A primary that was given up on has an id before anything is triggered.
+  const isNew = type === 'triggered' || type === 'probing' || type === 'in-doubt';
   if (!starting || id === undefined || !watch.holds('ids', isNew && starting.id === undefined)) {
     throw watch.broken('ids', `${type} is told of the unknown id ${id}`, starting);
   }

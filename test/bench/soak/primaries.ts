@@ -99,6 +99,9 @@ export function fallBack(stage: Stage, call: Call): { n: number } {
   const { watch, now } = stage;
   const due = call.primary === 'error' ? call.primaryAt : primaryDue(call);
   if (!watch.holds('settles', now === due)) throw watch.broken('settles', `it was to fall back at ${due}`, call);
+  if (!watch.holds('doubts', call.isPrimaryInDoubt === (call.primary !== 'error'))) {
+    throw watch.broken('doubts', `its primary is ${call.primary}, and nobody was told that it is in doubt`, call);
+  }
   begin(stage, call);
   return { n: call.number };
 }

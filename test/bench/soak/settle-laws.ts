@@ -12,6 +12,7 @@ import {
 } from '../../../dist/index.js';
 import { abandon, isTooLate } from './admission-laws.ts';
 import type { Call } from './call.ts';
+import { doubtsTold } from './doubt-laws.ts';
 import { labelOf, touch } from './machine-laws.ts';
 import { primaryDue } from './primaries.ts';
 import type { Stage } from './stage.ts';
@@ -190,6 +191,7 @@ function refusedChecks(stage: Stage, call: Call, error: unknown): string {
 
 /** However it ended: nothing of it is left, but for what its providers still owe. */
 export function finish(stage: Stage, call: Call, outcome: string): void {
+  doubtsTold(stage, call);
   const { watch, calls, figures } = stage;
   if (!watch.holds('settles', !call.isSettled)) throw watch.broken('settles', 'it settled twice', call);
   if (!watch.holds('attempts', !call.open))

@@ -11,6 +11,7 @@ export const LAWS = {
   leaks: 'law 9: no timer and no abort listener without a call in flight',
   errors: 'law 10: every error and every output arrives as it was',
   attempts: 'events: every attempt-started has one attempt-ended',
+  doubts: 'events: each doubt is told once, right after the attempt that it is about',
   events: 'events: true, in order, of the call they name',
   ids: 'ids: unique, and the same everywhere',
   config: 'configuration: as the updates left it',
