@@ -124,7 +124,7 @@ export class Lanes {
     if (!lane.verification) {
       this.#record(lane, outcome);
       this.#tell(lane, verdictOn(outcome));
-      if (outcome.kind !== 'succeeded' && this.#doubtsOf(lane, outcome)) this.#leaveInDoubt(lane);
+      if (outcome.kind !== 'succeeded' && this.#doubtAbout(lane, outcome)) this.#leaveInDoubt(lane);
     }
     this.#drop(lane);
   }
@@ -201,7 +201,7 @@ export class Lanes {
 
   #doubt(lane: ProviderAttempt, outcome: Failure): void {
     const { inDoubt } = lane.planned.provider.doubts;
-    const because = this.#doubtsOf(lane, outcome);
+    const because = this.#doubtAbout(lane, outcome);
     if (because === 'aborted') this.#leaveInDoubt(lane);
     if (!because || because === 'aborted' || inDoubt === 'next') this.#drop(lane);
     else if (inDoubt === 'verify' && !this.isOver()) this.#verify(lane);
@@ -212,7 +212,7 @@ export class Lanes {
   }
 
   /** Why the lane's attempt is in doubt, if it is; whoever listens has been told. */
-  #doubtsOf(lane: ProviderAttempt, outcome: Failure): Because | undefined {
+  #doubtAbout(lane: ProviderAttempt, outcome: Failure): Because | undefined {
     // What was never asked for has done nothing.
     if (!lane.isBegun) return undefined;
     const { doubts } = lane.planned.provider;

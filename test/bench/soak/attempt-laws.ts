@@ -129,9 +129,9 @@ export function ended(stage: Stage, call: Call, event: FallbackEvent<'attempt-en
     );
   }
   stage.figures.add('attempt', outcome);
-  if (outcome === 'timed-out' || outcome === 'aborted') open.doubt = open.isEntered ? outcome : undefined;
-  else if (outcome === 'failed' && open.came === 'refused') open.doubt = 'refused';
   const isGivenUp = outcome === 'timed-out' || outcome === 'aborted';
+  if (isGivenUp) open.doubt = open.isEntered ? outcome : undefined;
+  else if (outcome === 'failed' && open.came === 'refused') open.doubt = 'refused';
   if (!watch.holds('attempts', isGivenUp || !open.isLateHeard)) {
     throw watch.broken('attempts', `${provider} #${attempt} is told to have settled late, and in time`, call);
   }

@@ -46,15 +46,15 @@ function hearOfCall(stage: Stage, host: Host, event: CallEvent, call: Call): voi
     throw watch.broken('settles', `${event.type} after it had settled`, call);
   }
   stage.note(event.type, call, 'provider' in event ? event.provider : '');
-  if (event.type === 'in-doubt') doubted(stage, call, event);
-  else doubtsTold(stage, call);
+  if (event.type !== 'in-doubt') doubtsTold(stage, call);
   if (event.type === 'triggered') admitted(stage, call, event);
   else if (event.type === 'attempt-started') started(stage, call, event);
   else if (event.type === 'attempt-ended') ended(stage, call, event);
   else if (event.type === 'recovered') recovered(stage, call, event);
   else if (event.type === 'failed') failed(stage, call, event);
   else if (event.type === 'late') late(stage, call, event);
-  else if (event.type === 'probing') probing(stage, call);
+  else if (event.type === 'in-doubt') doubted(stage, call, event);
+  else probing(stage, call);
 }
 
 /** Whose event it is, by its id. An id that nobody knows yet is the engine's own, of the call that begins now. */

@@ -191,8 +191,8 @@ function refusedChecks(stage: Stage, call: Call, error: unknown): string {
 
 /** However it ended: nothing of it is left, but for what its providers still owe. */
 export function finish(stage: Stage, call: Call, outcome: string): void {
-  doubtsTold(stage, call);
   const { watch, calls, figures } = stage;
+  doubtsTold(stage, call);
   if (!watch.holds('settles', !call.isSettled)) throw watch.broken('settles', 'it settled twice', call);
   if (!watch.holds('attempts', !call.open))
     throw watch.broken('attempts', 'it settled with an attempt under way', call);

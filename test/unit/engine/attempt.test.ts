@@ -135,6 +135,31 @@ describe('a timeout', () => {
   });
 });
 
+describe('what a provider spends before its first await', () => {
+  it('is part of its timeout', async () => {
+    const clock = virtualClock();
+    let spent = 0;
+    const timers: number[] = [];
+    const slow = {
+      ...clock,
+      now: () => clock.now() + spent,
+      setTimeout: (callback: () => void, ms: number) => {
+        timers.push(ms);
+        return clock.setTimeout(callback, ms);
+      },
+    };
+    const run = () => {
+      spent = 60;
+      return never();
+    };
+    const { api } = engine(run, { timeout: 100 }, { clock: slow });
+    const call = api.run(trigger);
+    await clock.advance(40);
+    expect((await call).attempts[0]).toMatchObject({ outcome: 'timed-out', duration: 100 });
+    expect(timers).toEqual([40]);
+  });
+});
+
 describe('an attempt given up on', () => {
   it('may reject later: swallowed, and reported by late', async () => {
     const fault = new Error('at last');

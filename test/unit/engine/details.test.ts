@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { createDuctape, defineFallback, type Fallback, type FallbackEvent } from '../../../src/index.ts';
 import { settled, type VirtualClock, virtualClock } from '../../virtual-clock.ts';
@@ -174,32 +174,6 @@ describe('an update by hand', () => {
   });
 });
 
-describe('a last good answer of an exhausted fallback', () => {
-  it('is given, and then nothing is in flight', async () => {
-    let isUp = true;
-    const run = async () => (isUp ? 'A' : Promise.reject(new Error('down')));
-    const clock = virtualClock();
-    const providers = [
-      { name: 'a', run },
-      { name: 'old', lastGood: { maxAge: 1_000 } },
-    ];
-    const fallback = defineFallback({ tag: 'pay', maxRetries: 0, resetAfter: 'never', providers } as never) as Fallback;
-    const options = { env: 'e', product: 'p', clock, fallbacks: [fallback] };
-    const { fallback: api } = createDuctape<readonly Fallback[]>(options);
-    const ask = (of: string) => api.run({ ...TRIGGER, input: { of } }).catch((error: unknown) => error);
-    await ask('usd');
-    isUp = false;
-    await ask('eur');
-    expect(await ask('usd')).toMatchObject({ state: 'exhausted', output: 'A', stale: true });
-    let isClosed = false;
-    api.close({ grace: 1_000 }).then(() => {
-      isClosed = true;
-    });
-    await settled();
-    expect(isClosed).toBe(true);
-  });
-});
-
 describe('an output that is judged too late', () => {
   it('is late, though it came in time', async () => {
     const { api, clock, events } = engine(
@@ -245,39 +219,6 @@ describe('a retry budget', () => {
     await clock.runUntilIdle();
     await Promise.all(calls);
     expect(events.filter(({ type }) => type === 'attempt-started')).toHaveLength(2);
-  });
-});
-
-describe('the loser of a hedge', () => {
-  it('is told why', async () => {
-    const clock = virtualClock();
-    const heard = vi.fn();
-    const twice = { idempotent: true } as const;
-    const fallback = defineFallback({
-      tag: 'pay',
-      providers: [
-        {
-          name: 'a',
-          ...twice,
-          hedge: 5,
-          run: (_input: unknown, { signal }: { signal: AbortSignal }) => {
-            signal.addEventListener('abort', () => heard(signal.reason.message));
-            return never();
-          },
-        },
-        { name: 'b', ...twice, run: async () => 'B' },
-      ],
-    } as never) as Fallback;
-    const { fallback: api } = createDuctape<readonly Fallback[]>({
-      env: 'e',
-      product: 'p',
-      clock,
-      fallbacks: [fallback],
-    });
-    const call = api.run(TRIGGER);
-    await clock.runUntilIdle();
-    expect(await call).toMatchObject({ provider: 'b' });
-    expect(heard.mock.calls).toEqual([['Another provider answered first']]);
   });
 });
 

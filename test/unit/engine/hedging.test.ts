@@ -156,7 +156,7 @@ describe('a hedge', () => {
       await clock.advance(70);
       await call;
       expect(wasAborted).toBe(true);
-      expect(signalOf(loser).reason).toMatchObject({ name: 'AbortError' });
+      expect(signalOf(loser).reason).toMatchObject({ name: 'AbortError', message: 'Another provider answered first' });
       expect(signalOf(loser === 'a' ? 'b' : 'a').aborted).toBe(false);
     }
   });

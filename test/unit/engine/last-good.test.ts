@@ -438,6 +438,20 @@ describe('an exhausted fallback', () => {
     expect(api.inspect(place)).toEqual(before);
   });
 
+  it('has nothing in flight then: close does not wait', async () => {
+    const { api, run, refused, bank } = engine(exhausting);
+    await run({ of: 'usd' });
+    bank.isUp = false;
+    await refused({ of: 'eur' });
+    expect(await run({ of: 'usd' })).toMatchObject({ state: 'exhausted', stale: true });
+    let isClosed = false;
+    api.close({ grace: 1_000 }).then(() => {
+      isClosed = true;
+    });
+    await settled();
+    expect(isClosed).toBe(true);
+  });
+
   it('still refuses where it has none, or none young enough', async () => {
     const { run, refused, bank, clock } = engine(exhausting);
     await run({ of: 'usd' });
