@@ -12,11 +12,13 @@ export interface Address {
   readonly cache: string | undefined;
 }
 
-/** IFallbackProcessorInput, checked and completed. */
+/** IFallbackProcessorInput, checked and completed: the {@link Where} of what is told of it. */
 export interface Request extends Address {
   readonly action: Action;
   readonly input: Readonly<Record<string, unknown>>;
   readonly session: ISession | undefined;
+  /** The session's. */
+  readonly token: string | undefined;
 }
 
 /** The env and product of calls that name none. */
@@ -62,9 +64,10 @@ function atSight(raw: unknown, defaults: Defaults): Request | undefined {
     if (!isText(env) || !isText(product) || !isText(tag) || !isObject(input)) return undefined;
     if (action !== 'trigger' && action !== 'update' && action !== 'reset') return undefined;
     if (cache !== undefined && !isText(cache)) return undefined;
-    if (session === undefined) return { env, product, tag, cache, action, input, session };
+    if (session === undefined) return { env, product, tag, cache, action, input, session, token: undefined };
     const checked = check(sessionShape(), session);
-    return checked.issues ? undefined : { env, product, tag, cache, action, input, session: checked.value };
+    if (checked.issues) return undefined;
+    return { env, product, tag, cache, action, input, session: checked.value, token: checked.value.token };
   } catch {
     // What throws when read is judged like anything else that is not plainly right.
     return undefined;
@@ -83,14 +86,15 @@ export function judged(raw: unknown, defaults: Defaults, where?: Where): Request
     action,
     input,
     session,
+    token: session?.token,
   };
 }
 
 /** Another input for a request. @throws InvalidRequestError */
 export function inputFor(known: Request, input: unknown = NO_INPUT, where?: Where): Request['input'] {
   if (isObject(input)) return input;
-  const { tag, ...request } = known;
-  return judged({ ...request, fallback_tag: tag, input }, request, where).input;
+  const { env, product, tag: fallback_tag, cache, action, session } = known;
+  return judged({ env, product, fallback_tag, cache, action, input, session }, known, where).input;
 }
 
 const addressShape = once(() =>

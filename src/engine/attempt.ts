@@ -27,6 +27,11 @@ export const failed = (error: unknown, by: 'work' | 'output' | 'predicate' = 'wo
   isDone,
 });
 
+/** Who waits for the end of an attempt. */
+export interface Listener {
+  resume(): void;
+}
+
 /**
  * One call that can end in more ways than its own: by its timeout, or with its flight. What its work does after that is
  * swallowed, and told to {@link late}.
@@ -39,7 +44,7 @@ export abstract class Attempt implements Waiter {
   /** Its work has been asked for. */
   isBegun = false;
   readonly flight: Flight;
-  #resume: (() => void) | undefined = undefined;
+  #listener: Listener | undefined = undefined;
   #timer: unknown = undefined;
   #controller: AbortController | undefined = undefined;
 
@@ -111,7 +116,7 @@ export abstract class Attempt implements Waiter {
   end(outcome: Outcome): void {
     if (this.outcome) return;
     this.#settle(outcome);
-    this.#resume?.();
+    this.#listener?.resume();
   }
 
   wake({ kind, error }: Interruption): void {
@@ -124,8 +129,8 @@ export abstract class Attempt implements Waiter {
   }
 
   /** Resumes whoever waits for its end, which is still to come. */
-  onEnd(resume: (() => void) | undefined): void {
-    this.#resume = resume;
+  onEnd(listener: Listener | undefined): void {
+    this.#listener = listener;
   }
 
   #settle(outcome: Outcome): void {
@@ -139,7 +144,7 @@ export abstract class Attempt implements Waiter {
     this.#settle(outcome);
     // Before anything else is tried.
     this.#controller?.abort(outcome.error);
-    this.#resume?.();
+    this.#listener?.resume();
   }
 
   #followWork(work: PromiseLike<unknown>): void {

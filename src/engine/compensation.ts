@@ -4,7 +4,6 @@ import { show } from '../quote.ts';
 import type { Clock } from '../types.ts';
 import { Attempt, type Outcome } from './attempt.ts';
 import { waitAfter } from './backoff.ts';
-import { drive, type Pending } from './drive.ts';
 import { Flight } from './flight.ts';
 
 /** What is needed to undo an effect. */
@@ -30,11 +29,12 @@ export function compensate(undoing: Undoing): void {
   const { of } = undoing;
   const flight = new Flight(of.flights, of.id);
   flight.locate(of);
-  const steps = undo(undoing, flight);
-  Promise.resolve().then(() => drive(steps, ignore, ignore));
+  Promise.resolve()
+    .then(() => undo(undoing, flight))
+    .catch(ignore);
 }
 
-function* undo(undoing: Undoing, flight: Flight): Generator<Pending, void, void> {
+async function undo(undoing: Undoing, flight: Flight): Promise<void> {
   const { events, clock, random, provider, attempt, input, output, retries, backoff, timeout } = undoing;
   const errors: unknown[] = [];
   try {
@@ -43,7 +43,7 @@ function* undo(undoing: Undoing, flight: Flight): Generator<Pending, void, void>
       const once = new Undo(flight, undoing);
       once.watch();
       once.begin(timeout, clock.now());
-      if (!once.outcome) yield once;
+      if (!once.outcome) await new Promise<void>((resume) => once.onEnd({ resume }));
       const outcome = once.outcome as Outcome;
       if (outcome.kind === 'succeeded') {
         if (events.wants('compensated')) events.emit('compensated', flight, { provider, attempt, input, output });
@@ -54,7 +54,7 @@ function* undo(undoing: Undoing, flight: Flight): Generator<Pending, void, void>
         number > retries ? {} : waitAfter(backoff, number, outcome.error, wait, random, flight.token);
       if (next.fault) errors.push(next.fault.error);
       wait = next.delay;
-      if (wait) yield flight.pause(wait);
+      if (wait) await flight.pause(wait);
     }
     if (events.wants('compensation-failed')) {
       events.emit('compensation-failed', flight, { provider, attempt, input, output, errors });

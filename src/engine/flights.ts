@@ -31,7 +31,7 @@ export class Flights {
   }
 
   nextId(): string {
-    return this.#prefix + (++this.#count).toString(36);
+    return `${this.#prefix}${++this.#count}`;
   }
 
   /** The slot that the call is in until it leaves. */

@@ -40,7 +40,7 @@ export function checkUp(
     healths.move(health, { type: isWell ? 'WELL' : 'SICK' }, health.checkedAt, where);
   };
   asked.watch();
-  asked.onEnd(conclude);
+  asked.onEnd({ resume: conclude });
   Promise.resolve().then(() => {
     if (!asked.outcome) asked.begin(healthcheck.timeout ?? Math.max(healthcheck.interval, 1_000), flights.clock.now());
   });

@@ -47,11 +47,6 @@ export class Lanes {
     return this.trigger.flight.isOver();
   }
 
-  /** Nobody is under way beside it, nor will be. */
-  isAlone({ planned }: ProviderAttempt): boolean {
-    return !this.straggler && planned.provider.hedge === undefined;
-  }
-
   /** No further attempt on the provider before this one can use what that has done. */
   turnTo({ idempotent, doubts }: ProviderDefinition): void {
     this.#repeatable?.drop();
@@ -87,21 +82,20 @@ export class Lanes {
   /**
    * What has become of the lane: an answer, a failure, or a doubt, which may leave it open.
    *
-   * @returns the failure of its attempt
    * @throws what ends the trigger: an error that is the caller's own, an InDoubtError
    */
-  conclude(lane: ProviderAttempt): Failure | undefined {
+  conclude(lane: ProviderAttempt): void {
     const outcome = lane.asked.outcome as Outcome;
     if (lane.verification) {
       this.#concludeVerification(lane, outcome);
-      return undefined;
+      return;
     }
     if (outcome.kind === 'succeeded') {
       if (this.#isSeen) this.#record(lane, outcome);
       else this.trigger.flight.pass();
       this.#tell(lane, 'SUCCEEDED');
       this.#use(lane, outcome.output);
-      return undefined;
+      return;
     }
     this.#record(lane, outcome);
     const isTheirs = outcome.kind === 'failed' && outcome.by === 'work' && this.#disowns(outcome.error);
@@ -111,7 +105,6 @@ export class Lanes {
       throw outcome.error;
     }
     this.#doubt(lane, outcome);
-    return outcome;
   }
 
   /** Ends a lane that nobody waits for any more: whatever it may still come to, it is not the answer. */
@@ -129,9 +122,14 @@ export class Lanes {
     this.#drop(lane);
   }
 
+  abandonAll(): void {
+    this.abandon(this.current);
+    this.abandon(this.straggler);
+  }
+
   /** The trigger is over: nothing that is under way is waited for, and its place is given back. */
   end(): void {
-    this.#abandonAll();
+    this.abandonAll();
     this.#repeatable?.drop();
     this.admission.end();
     this.trigger.flight.end();
@@ -244,13 +242,8 @@ export class Lanes {
 
   #inDoubt({ planned: { provider } }: ProviderAttempt): unknown {
     const { attempts, flight } = this.trigger;
-    this.#abandonAll();
+    this.abandonAll();
     return this.fail(() => new InDoubtError(provider.name, this.errors, attempts, flight));
-  }
-
-  #abandonAll(): void {
-    this.abandon(this.current);
-    this.abandon(this.straggler);
   }
 
   #record({ context, start }: ProviderAttempt, outcome: Outcome): void {

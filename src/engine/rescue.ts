@@ -109,7 +109,7 @@ function resolveDoubt(call: Protected, place: Addressed, failure: Failure, attem
   verification.watch();
   verification.begin(risk.timeout, engine.clock.now());
   if (verification.outcome) conclude();
-  else verification.onEnd(conclude);
+  else verification.onEnd({ resume: conclude });
   return true;
 }
 

@@ -9,7 +9,7 @@ import { quote } from '../quote.ts';
 import type { Attempt } from './attempt.ts';
 import type { Flight } from './flight.ts';
 import { disregard } from './predicate.ts';
-import { type Engine, whereOf } from './run.ts';
+import type { Engine } from './run.ts';
 
 export type Args = readonly unknown[];
 
@@ -36,7 +36,6 @@ export interface Risk {
 /** A trigger's request, its input still to come, and the fallback that it asks for. */
 export interface Addressed {
   readonly request: Request;
-  readonly where: Where;
   readonly home: Home;
 }
 
@@ -57,7 +56,7 @@ export function standing({ registry, defaults }: Engine, asked: Record<string, u
   if (Object.values(asked).some(isFunction)) return undefined;
   try {
     const request = readRequest(asked, defaults);
-    return { request, where: whereOf(request), home: registry.find(request) };
+    return { request, home: registry.find(request) };
   } catch {
     return undefined;
   }
@@ -68,14 +67,13 @@ export function addressed(call: Protected): Addressed {
   const { engine, flight, risk, args } = call;
   const known = risk.standing ?? call.place;
   if (known) {
-    flight.locate(known.where);
+    flight.locate(known.request);
     return known;
   }
   const place = made(flight, () => risk.place(args));
   const request = readRequest({ ...place, fallback_tag: risk.tag, action: 'trigger' }, engine.defaults, flight);
-  const where = whereOf(request);
-  flight.locate(where);
-  call.place = { request, where, home: engine.registry.find(request, flight) };
+  flight.locate(request);
+  call.place = { request, home: engine.registry.find(request, flight) };
   return call.place;
 }
 

@@ -30,9 +30,9 @@ export function run(engine: Engine, raw: unknown, rawOptions: unknown): Promise<
   try {
     refuseIfClosed(engine);
     const request = readRequest(raw, engine.defaults);
-    const options = readRunOptions(rawOptions, whereOf(request));
+    const options = readRunOptions(rawOptions, request);
     flight = new Flight(engine.flights, options.id);
-    flight.locate(whereOf(request));
+    flight.locate(request);
     const home = engine.registry.find(request, flight);
     flight.limit(options.deadline, flight.now());
     flight.heed(options.signal);
@@ -103,8 +103,4 @@ function accepted<T>(checked: Checked<T>, where: Where): T {
 
 export function refuseIfClosed({ flights }: Engine): void {
   if (flights.isClosed) throw new EngineClosedError();
-}
-
-export function whereOf({ env, product, tag, cache, session }: Request): Where {
-  return { env, product, tag, cache, token: session?.token };
 }

@@ -8,7 +8,6 @@ import { type Home, retryAfter } from '../memory/machine.ts';
 import { openSession } from '../session.ts';
 import type { AttemptRecord, Session, State, TriggerResult } from '../types.ts';
 import { Admission } from './admission.ts';
-import { drive } from './drive.ts';
 import type { Flight } from './flight.ts';
 import type { Walking } from './lanes.ts';
 import { ask } from './predicate.ts';
@@ -17,7 +16,7 @@ import { type Keys, keysOf, lastGood } from './recollection.ts';
 import { rejectLater } from './rejected.ts';
 import { led, type Reject, type Resolve, reuseKey } from './sharing.ts';
 import type { Tools } from './tools.ts';
-import { walk } from './walk.ts';
+import { Walk } from './walk.ts';
 
 /** One trigger: check → admit → walk the plan → settle. */
 export class Trigger implements Walking {
@@ -159,7 +158,7 @@ export class Trigger implements Walking {
     const admission = Admission.of(memory, machine, this.flight);
     if (admission) {
       this.#tell(admission);
-      drive(walk(this, admission), resolve, reject);
+      new Walk(this, admission, resolve, reject).go();
     } else {
       const { place, since, lastError } = machine;
       memory.release(machine);

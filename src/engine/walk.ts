@@ -4,56 +4,171 @@ import type { Given } from '../memory/answers.ts';
 import type { Leave } from '../memory/health.ts';
 import type { AttemptRecord } from '../types.ts';
 import type { Admission } from './admission.ts';
-import { type Failure, failed } from './attempt.ts';
+import { type Failure, failed, type Listener } from './attempt.ts';
 import { waitAfter } from './backoff.ts';
-import type { Pending } from './drive.ts';
+import type { Waiter } from './flight.ts';
 import { affordsRetry, isShut, pass } from './gate.ts';
 import { Lanes, type Walking } from './lanes.ts';
 import type { Answer } from './predicate.ts';
 import { ProviderAttempt } from './provider-attempt.ts';
-import { race } from './race.ts';
 import { lastGood, remember } from './recollection.ts';
+import type { Reject, Resolve } from './sharing.ts';
 
 /**
- * The way of an admitted trigger through its plan, provider by provider, to an answer.
- *
- * @throws what the trigger ends with: FallbackFailedError, InDoubtError, or an error that is its caller's own
+ * The way of an admitted trigger through its plan, provider by provider, to an answer. It goes on when anything that it
+ * waits for has ended: first comes what has ended, then what is next.
  */
-export function* walk(trigger: Walking, admission: Admission): Generator<Pending, Given, void> {
-  const lanes = new Lanes(trigger, admission);
-  let isDesperate = false;
-  try {
-    for (let { plan } = trigger.config; plan.length > 0; isDesperate = true) {
-      for (let index = 0; index < plan.length; index++) {
-        const step = plan[index] as PlannedProvider;
-        // Only what may run twice is started beside another.
-        while (lanes.straggler && step.provider.idempotent !== true) yield* straggling(lanes, lanes.straggler);
-        if (lanes.found) return succeed(lanes, lanes.found);
-        let wait: number | undefined = 0;
-        for (let number = 1; wait !== undefined && !lanes.isOver(); number++) {
-          const lane = begin(lanes, step, number, isDesperate);
-          if (!lane) break;
-          if (lanes.isAlone(lane)) {
-            if (!lane.outcome) yield lane;
-          } else if (yield* beside(lanes, lane, plan[index + 1])) break;
-          const failure = lanes.conclude(lane);
-          while (!lane.isOver) {
-            yield* beside(lanes, lane);
-            lanes.conclude(lane);
-          }
-          if (lanes.found) return succeed(lanes, lanes.found);
-          wait = failure && delay(lanes, lane, failure, wait);
-          if (wait) yield* pause(lanes, wait);
-          if (lanes.found) return succeed(lanes, lanes.found);
-        }
-      }
-      while (lanes.straggler) yield* straggling(lanes, lanes.straggler);
-      if (lanes.found) return succeed(lanes, lanes.found);
-      plan = isDesperate ? [] : lastResort(trigger);
+export class Walk implements Listener, Waiter {
+  readonly #lanes: Lanes;
+  readonly #resolve: Resolve;
+  readonly #reject: Reject;
+  #plan: readonly PlannedProvider[];
+  /** Those that had been passed over, once more: health does not matter, for there is nobody else. */
+  #isDesperate = false;
+  /** In the plan, of the provider whose turn it is; after it, the number of its next attempt. */
+  #index = 0;
+  #number = 1;
+  /** Milliseconds that its next attempt waits, and until when. */
+  #delay = 0;
+  #readyAt: number | undefined = undefined;
+  #timer: unknown = undefined;
+
+  /** `reject` is told an error that is its caller's own, an InDoubtError or a FallbackFailedError. */
+  constructor(trigger: Walking, admission: Admission, resolve: Resolve, reject: Reject) {
+    this.#lanes = new Lanes(trigger, admission);
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#plan = trigger.config.plan;
+  }
+
+  /** Until something has to be waited for. */
+  go(): void {
+    try {
+      const given = this.#end();
+      if (given) this.#resolve(given);
+    } catch (error) {
+      this.#reject(error);
     }
-    throw lanes.fail((state) => new FallbackFailedError(lanes.errors, trigger.attempts, state, trigger.flight));
-  } finally {
-    lanes.end();
+  }
+
+  resume(): void {
+    const { current, straggler, trigger } = this.#lanes;
+    const { flight, tools } = trigger;
+    current?.asked.onEnd(undefined);
+    straggler?.asked.onEnd(undefined);
+    if (flight.waiter === this) flight.waiter = undefined;
+    if (this.#timer !== undefined) tools.clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
+    flight.pass();
+    this.go();
+  }
+
+  wake(): void {
+    this.resume();
+  }
+
+  #end(): Given | undefined {
+    let given: Given | undefined;
+    try {
+      given = this.#advance();
+    } catch (error) {
+      this.#lanes.end();
+      throw error;
+    }
+    if (given) this.#lanes.end();
+    return given;
+  }
+
+  #advance(): Given | undefined {
+    const lanes = this.#lanes;
+    while (!lanes.found) {
+      const { current, straggler } = lanes;
+      if (current?.asked.outcome) this.#conclude(current);
+      else if (straggler?.asked.outcome) lanes.concludeStraggler(straggler);
+      else if (current ? this.#stay(current) : this.#next()) return undefined;
+    }
+    return succeed(lanes, lanes.found);
+  }
+
+  #conclude(lane: ProviderAttempt): void {
+    const lanes = this.#lanes;
+    lanes.conclude(lane);
+    // It may be asked whether it has worked.
+    if (!lane.isOver || lanes.found) return;
+    lanes.current = undefined;
+    const delay = delayAfter(lanes, lane, lane.outcome as Failure, this.#delay);
+    if (delay === undefined) this.#turn();
+    else {
+      this.#number++;
+      this.#delay = delay;
+      this.#readyAt = delay > 0 ? lanes.trigger.flight.now() + delay : undefined;
+    }
+  }
+
+  /** Waits for the attempt under way, which is `true`; unless it is time to leave it behind for a hedge. */
+  #stay(lane: ProviderAttempt): boolean {
+    const lanes = this.#lanes;
+    const { hedge } = lane.planned.provider;
+    const next = this.#plan[this.#index + 1];
+    const mayHedge = hedge !== undefined && !lane.verification && !lanes.straggler;
+    if (!mayHedge || next?.provider.idempotent !== true) return this.#wait();
+    const left = lane.start + hedge - lanes.trigger.flight.now();
+    if (left > 0) return this.#wait(left);
+    lanes.leaveBehind(lane);
+    this.#turn();
+    return false;
+  }
+
+  /** Begins the next attempt, once its time has come and only what may run beside it is under way; `true`: it is waited for. */
+  #next(): boolean {
+    const lanes = this.#lanes;
+    const { straggler, trigger } = lanes;
+    // Where nobody is left to be tried, it does not matter that the time is over.
+    const left = this.#step();
+    const step = left && !lanes.isOver() ? left : undefined;
+    if (!step || (straggler && step.provider.idempotent !== true)) {
+      if (straggler) return this.#wait();
+      throw lanes.fail((state) => new FallbackFailedError(lanes.errors, trigger.attempts, state, trigger.flight));
+    }
+    if (this.#readyAt !== undefined) {
+      const wait = this.#readyAt - trigger.flight.now();
+      if (wait > 0) return this.#wait(wait);
+    }
+    if (!begin(lanes, step, this.#number, this.#isDesperate)) this.#turn();
+    return false;
+  }
+
+  /** The provider whose turn it is; after the last, those passed over as unhealthy. */
+  #step(): PlannedProvider | undefined {
+    if (this.#index === this.#plan.length && !this.#isDesperate && !this.#lanes.straggler) {
+      this.#isDesperate = true;
+      this.#plan = lastResort(this.#lanes.trigger);
+      this.#index = 0;
+    }
+    return this.#plan[this.#index];
+  }
+
+  /** It is the next provider's turn. */
+  #turn(): void {
+    this.#index++;
+    this.#number = 1;
+    this.#delay = 0;
+    this.#readyAt = undefined;
+  }
+
+  /** For the attempts under way, whichever ends first; or for so long. `false`: one has ended already, with its flight. */
+  #wait(ms?: number): boolean {
+    const { current, straggler, trigger } = this.#lanes;
+    if (current?.asked.outcome || straggler?.asked.outcome) return false;
+    const { flight, tools } = trigger;
+    current?.asked.onEnd(this);
+    straggler?.asked.onEnd(this);
+    if (!current) {
+      flight.waiter = this;
+      flight.arm();
+    }
+    if (ms !== undefined) this.#timer = tools.clock.setTimeout(() => this.resume(), ms);
+    return true;
   }
 }
 
@@ -111,38 +226,8 @@ function announce({ tools: { events }, flight }: Walking, provider: string, atte
   flight.pass();
 }
 
-/** Until the lane is over, or another has answered; `true`: until it was left behind for a hedge, `next`. */
-function* beside(lanes: Lanes, lane: ProviderAttempt, next?: PlannedProvider): Generator<Pending, boolean, void> {
-  const { flight, tools } = lanes.trigger;
-  const { hedge } = lane.planned.provider;
-  while (!lane.asked.outcome) {
-    const { straggler } = lanes;
-    if (straggler?.asked.outcome) {
-      lanes.concludeStraggler(straggler);
-      if (lanes.found) lane.asked.lose();
-      continue;
-    }
-    const isToHedge = hedge !== undefined && !lane.verification && !straggler && next?.provider.idempotent === true;
-    const left = isToHedge ? lane.start + hedge - flight.now() : undefined;
-    if (left !== undefined && left <= 0) {
-      lanes.leaveBehind(lane);
-      return true;
-    }
-    yield race([lane.asked, straggler?.asked], tools.clock, left);
-    lanes.isOver(true);
-  }
-  return false;
-}
-
-/** Until the one left behind is over. */
-function* straggling(lanes: Lanes, { asked }: ProviderAttempt): Generator<Pending, void, void> {
-  if (!asked.outcome) yield race([asked], lanes.trigger.tools.clock);
-  lanes.isOver(true);
-  if (lanes.straggler?.asked.outcome) lanes.concludeStraggler(lanes.straggler);
-}
-
 /** Milliseconds until the next attempt on this provider; `undefined`: there is none. */
-function delay(lanes: Lanes, lane: ProviderAttempt, outcome: Failure, previous: number): number | undefined {
+function delayAfter(lanes: Lanes, lane: ProviderAttempt, outcome: Failure, previous: number): number | undefined {
   const { error } = outcome;
   const { context, planned } = lane;
   const { provider, retries } = planned;
@@ -161,21 +246,6 @@ function delay(lanes: Lanes, lane: ProviderAttempt, outcome: Failure, previous: 
   return affordsRetry(tools.memory, unit, provider, now) && !isShut(unit, provider, now + delay) ? delay : 0;
 }
 
-/** For so long, or until the one left behind has answered. */
-function* pause(lanes: Lanes, ms: number): Generator<Pending, void, void> {
-  const { tools, flight } = lanes.trigger;
-  const end = flight.now() + ms;
-  // What it has come to counts, though the time be over.
-  while (lanes.straggler && (lanes.straggler.asked.outcome || flight.now() < end)) {
-    if (lanes.straggler.asked.outcome) lanes.concludeStraggler(lanes.straggler);
-    else yield race([lanes.straggler.asked], tools.clock, end - flight.now());
-    lanes.isOver(true);
-  }
-  if (lanes.found || flight.now() >= end) return;
-  yield flight.pause(end - flight.now());
-  lanes.isOver(true);
-}
-
 /** The providers passed over as unhealthy, once more, where no other could be tried. */
 function lastResort({ attempts, config, home }: Walking): readonly PlannedProvider[] {
   if (!home.definition.triesUnhealthy) return [];
@@ -189,7 +259,7 @@ function succeed(lanes: Lanes, { planned, output, kept }: ProviderAttempt): Give
   const { tools, flight, start, home, keys } = trigger;
   const { name: provider, isLastResort } = planned.provider;
   if (home.definition.remembers && !isLastResort) remember(tools, home, keys, { provider, output, at: flight.now() });
-  lanes.abandon(lanes.straggler);
+  lanes.abandonAll();
   admission.recovered();
   const { state } = admission.machine.place;
   trigger.state = state;

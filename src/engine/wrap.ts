@@ -162,15 +162,17 @@ class PlainCall implements Call, Protected {
   }
 }
 
+/** How to settle the promise made last: its executor is the same for all, where one for each would be paid for by each. */
+const settlers: { resolve: (value: unknown) => void; reject: (error: unknown) => void } = { resolve() {}, reject() {} };
+function keepSettlers(resolve: (value: unknown) => void, reject: (error: unknown) => void): void {
+  settlers.resolve = resolve;
+  settlers.reject = reject;
+}
+
 function protectPlainly(engine: Engine, risk: Risk, work: AnyFunction, self: unknown, args: Args): Promise<unknown> {
   if (engine.flights.isClosed) return rejected(new EngineClosedError({ tag: risk.tag }));
-  let resolve!: (value: unknown) => void;
-  let reject!: (error: unknown) => void;
-  const answer = new Promise((fulfil, refuse) => {
-    resolve = fulfil;
-    reject = refuse;
-  });
-  const call = new PlainCall(engine, risk, args, resolve, reject);
+  const answer = new Promise(keepSettlers);
+  const call = new PlainCall(engine, risk, args, settlers.resolve, settlers.reject);
   const succeed = (value: unknown) => call.succeed(value);
   const fail = (error: unknown) => call.fail(error);
   try {
@@ -231,7 +233,7 @@ function primaryFirst(call: Protected, { deadline, signal }: RunOptions, self: u
   };
   if (!attempt.outcome) attempt.begin(risk.timeout, start);
   if (attempt.outcome) conclude();
-  else attempt.onEnd(conclude);
+  else attempt.onEnd({ resume: conclude });
 }
 
 /** Asks the primary's health whether it may be called. If not, the fallback has been triggered. */

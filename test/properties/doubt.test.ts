@@ -78,7 +78,8 @@ const provider: fc.Arbitrary<ProviderPolicy> = fc.record({
 });
 const policy: fc.Arbitrary<Policy> = fc.record({
   providers: fc.array(provider, { minLength: 1, maxLength: 4, size: 'max' }),
-  deadline: fc.constantFrom(undefined, undefined, 15, 70),
+  // Some end in the very moment in which an attempt does.
+  deadline: fc.constantFrom(undefined, undefined, 15, 20, 70),
   schema: fc.constantFrom(undefined, undefined, 0, 10),
 });
 const command: fc.Arbitrary<Command> = fc.oneof(
@@ -87,7 +88,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     arbitrary: fc.record({
       type: fc.constant('trigger' as const),
       abortAfter: fc.constantFrom(undefined, undefined, 0, 7, 22, 40),
-      deadline: fc.constantFrom(undefined, undefined, undefined, 12, 30),
+      deadline: fc.constantFrom(undefined, undefined, undefined, 12, 20, 30),
     }),
   },
   { weight: 4, arbitrary: fc.record({ type: fc.constant('advance' as const), ms: fc.constantFrom(1, 5, 20, 100) }) },

@@ -192,6 +192,7 @@ describe('a session', () => {
       action: 'trigger',
       input: {},
       session,
+      token: session.token,
     } as const;
     expect(openSession(new Map([['user', () => 5]]), request, true, {})).toMatchObject({ data: 5, verified: true });
   });

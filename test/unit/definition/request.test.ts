@@ -31,8 +31,9 @@ describe.each([
       input: { a: 1 },
       session,
       cache: 'k',
+      token: 't',
     });
-    expect(read(good, NONE)).toMatchObject({ input: {}, session: undefined, cache: undefined });
+    expect(read(good, NONE)).toMatchObject({ input: {}, session: undefined, cache: undefined, token: undefined });
   });
 
   it('hands the input on as it is, uncopied', () => {

@@ -69,6 +69,25 @@ const pair = (a: [number, unknown], b: [number, unknown], more: object = {}) =>
   }));
 
 describe('the one left behind', () => {
+  it('ends with its trigger where the deadline passes in the moment in which it is left behind', async () => {
+    const { api, clock, starts } = engine((answers) => ({
+      deadline: 10,
+      providers: [
+        { name: 'a', ...once, hedge: 0, run: answers(10, new Error('a')) },
+        { name: 'b', ...once, hedge: 5, run: answers(1_000, 'B') },
+        { name: 'c', ...once, run: answers(1, 'C') },
+      ],
+    }));
+    const error = thrownBy(api.run(TRIGGER));
+    await clock.advance(10);
+    expect(story((await error).attempts)).toEqual([
+      ['a', 'failed', 10],
+      ['b', 'timed-out', 10],
+    ]);
+    expect(starts().map(([name]) => name)).toEqual(['a', 'b']);
+    await clock.runUntilIdle();
+  });
+
   it('is the answer where it answers at the very end of a wait, and nobody is tried after it', async () => {
     let calls = 0;
     const { api, clock, starts } = engine((answers) => ({

@@ -56,7 +56,7 @@ describe('answers', () => {
 
 describe('the key of an answer', () => {
   const recall = new Recall(10);
-  const request = { tag: 't', action: 'trigger', input: {}, session: undefined } as const;
+  const request = { tag: 't', action: 'trigger', input: {}, session: undefined, token: undefined } as const;
   const place = { ...request, env: 'e', product: 'p', cache: 'k' };
 
   it('is the same for the same place, asker and value', () => {
