@@ -138,7 +138,7 @@ export class UnknownFallbackError extends FallbackError {
   readonly known: readonly string[];
   /** The nearest of them, where one is near. */
   declare readonly suggestion?: string;
-  constructor(known: readonly string[], suggestion: string | undefined, where: Where, isElsewhere = false) {
+  constructor(known: readonly string[], suggestion: string | undefined, where: Where, isElsewhere: boolean) {
     const place = where.env === undefined ? '' : ` in env ${show(where.env)} and product ${show(where.product)}`;
     const some = known.length > 0 ? `; there is ${known.slice(0, 8).map(show).join(', ')}` : '';
     const near = suggestion === undefined ? some : `; did you mean ${show(suggestion)}?`;

@@ -566,6 +566,17 @@ describe('a refusal', () => {
     expect(new Error('x').stack).toContain('errors.test.ts');
   });
 
+  it('leaves no limit where there was none', () => {
+    const limit = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit') ?? {};
+    Reflect.deleteProperty(Error, 'stackTraceLimit');
+    try {
+      refused();
+      expect('stackTraceLimit' in Error).toBe(false);
+    } finally {
+      Object.defineProperty(Error, 'stackTraceLimit', limit);
+    }
+  });
+
   it('has one where the limit may not be touched', () => {
     const limit = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit') ?? {};
     Object.defineProperty(Error, 'stackTraceLimit', { ...limit, writable: false });

@@ -234,6 +234,30 @@ function entry() {
 }
 
 describe('what an error has', () => {
+  it('is the tag, the id and the primary of a call that names no env, too', async () => {
+    const nowhere = createDuctape<readonly Fallback[]>({ fallbacks: [fallback()] }).fallback;
+    expect(() => nowhere.inspect({ fallback_tag: 'pay' })).toThrow(expect.objectContaining({ tag: 'pay' }));
+    await expect(nowhere.run(TRIGGER as never)).rejects.toMatchObject({ tag: 'pay' });
+    const down = new Error('down');
+    const call = nowhere.wrap('pay', () => Promise.reject(down), {
+      env: () => undefined as never,
+      product: 'shop',
+      id: 'mine',
+    });
+    await expect(call()).rejects.toMatchObject({ tag: 'pay', id: 'mine', cause: down });
+  });
+
+  it('is what a list threw that could not be read', () => {
+    const thrown = new Error('a trap');
+    const fallbacks = new Proxy([], {
+      get: (list, key) => {
+        if (key === Symbol.iterator) throw thrown;
+        return Reflect.get(list, key);
+      },
+    });
+    expect(() => engine({}, { fallbacks })).toThrow(expect.objectContaining({ cause: thrown, errors: [thrown] }));
+  });
+
   it('are the facts that are known of it, and no others', () => {
     const has = (error: FallbackError) => Object.keys(error).sort().join(' ');
     expect(has(new FallbackExhaustedError(undefined, undefined, {}))).toBe('code');

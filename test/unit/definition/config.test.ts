@@ -122,6 +122,17 @@ describe('an update', () => {
     const before = inspect();
     await update({ maxRetries: undefined, providers: { stripe: { retries: undefined }, paypal: undefined } });
     expect(inspect()).toEqual(before);
+    await update({ maxRetries: 6, providers: { stripe: { retries: 5 } } });
+    await update({ maxRetries: undefined, providers: { stripe: { retries: undefined }, paypal: undefined } });
+    expect(inspect().config).toMatchObject({ maxRetries: 6, providers: { stripe: { retries: 5 } } });
+  });
+
+  it('of undefined leaves no trace, nor does one that is taken back', async () => {
+    const { fallback, update } = engineOf(plain);
+    await update({ maxRetries: undefined });
+    await update({ maxRetries: 6 });
+    await update({ maxRetries: null });
+    expect(fallback.snapshot().machines.map(({ updates }) => updates)).toEqual([undefined]);
   });
 
   it('counts as a revision where it changes something, and only there', async () => {
@@ -348,6 +359,69 @@ describe('settings', () => {
       },
     };
     expect((await refusal(engineOf({ ...plain, settings }).update({ a: 1 }))).cause).toBe(fault);
+  });
+
+  /** A schema of one function. */
+  const asking = (validate: (value: Record<string, unknown>) => object): StandardSchema => ({
+    '~standard': { version: 1, vendor: 't', validate: validate as never },
+  });
+
+  it('ask their schema about their own keys only, and not about what is undefined', async () => {
+    const seen: object[] = [];
+    const settings = asking((value) => {
+      seen.push(value);
+      return { value };
+    });
+    const { update } = engineOf({ ...plain, settings });
+    expect((await update({ region: 'us', maxRetries: 1, more: undefined })).config).toMatchObject({ region: 'us' });
+    expect(seen.at(-1)).toEqual({ region: 'us' });
+  });
+
+  it('ignore an unknown key that is undefined', async () => {
+    const { update } = engineOf({ ...plain, settings: stripping });
+    expect((await update({ nonsense: undefined, region: 'us' })).config).toMatchObject({ region: 'us' });
+  });
+
+  it('may take back a key that their schema puts out only where it is set', async () => {
+    const settings = asking(({ region }) => ({ value: region === undefined ? {} : { region } }));
+    const { update } = engineOf({ ...plain, settings });
+    await update({ region: 'us' });
+    expect((await update({ region: null })).config).not.toHaveProperty('region');
+  });
+
+  it.each([
+    ['that is known', 'region', 'not there'],
+    ['below the one that was written', 'limits.max', 'not there'],
+    ['of none', undefined, 'not there'],
+  ])('are refused without a hint at another key where the issue is of a key %s', async (_, path, message) => {
+    const settings = asking((value) =>
+      Object.keys(value).length === 0
+        ? { value: { region: 'eu', limits: {} } }
+        : { issues: [path === undefined ? { message } : { message, path: path.split('.') }] },
+    );
+    const update = engineOf({ ...plain, settings }).update({ region: 'us', limits: { max: 1 } });
+    expect((await refusal(update)).issues).toEqual([
+      { path: path ?? '', message: expect.stringMatching(/^not there, got [a-z ]+$/) },
+    ]);
+  });
+
+  it.each(['news', 'news.first', 'news[0]'])('are told once of a key that the schema refuses: %s', async (path) => {
+    const issue = {
+      message: 'not this',
+      path: path
+        .split(/[.[\]]/)
+        .filter(Boolean)
+        .map((key) => (key === '0' ? 0 : key)),
+    };
+    const settings = asking(({ news }) => (news === undefined ? { value: {} } : { issues: [issue] }));
+    const { issues } = await refusal(engineOf({ ...plain, settings }).update({ news: [1] }));
+    expect(issues.map((told) => told.path)).toEqual([path]);
+  });
+
+  it('are refused where their schema has become asynchronous', async () => {
+    const settings = asking((value) => ('late' in value ? Promise.resolve({ value }) : { value }));
+    const [first] = (await refusal(engineOf({ ...plain, settings }).update({ late: 1 }))).issues;
+    expect(first).toEqual({ path: '', message: 'expected a synchronous settings schema, got a promise' });
   });
 
   it('may depend on one another, and apply all or none', async () => {

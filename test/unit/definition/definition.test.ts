@@ -366,6 +366,7 @@ describe('a backoff', () => {
 
   it('takes the default for each option left out', () => {
     expect(backoffOf({})).toEqual({ initialDelay: 100, maxDelay: 5_000, factor: 2, jitter: 'full' });
+    expect(backoffOf({ factor: 1 })).toMatchObject({ factor: 1 });
     expect(backoffOf({ factor: 3, jitter: undefined })).toEqual({
       initialDelay: 100,
       maxDelay: 5_000,

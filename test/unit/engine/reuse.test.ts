@@ -314,6 +314,8 @@ describe('equal concurrent triggers', () => {
       [true, 'bank'],
     ]);
     expect(told[1]?.errors).toEqual(told[0]?.errors);
+    expect(told[1]?.attempts).toEqual(told[0]?.attempts);
+    expect(told[1]?.id).not.toBe(told[0]?.id);
   });
 
   it.each(['deadline', 'abort'])('try nobody where a leader left a doubt behind at its %s', async (how) => {
