@@ -147,3 +147,8 @@ export function pathText(path: readonly PropertyKey[]): string {
     return text ? `${text}.${String(key)}` : String(key);
   }, '');
 }
+
+/** The keys that have a value. */
+export function defined<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
+}

@@ -18,9 +18,10 @@ import {
   unknownName,
   unreadable,
 } from './check.ts';
-import { type Definition, neverIsNull, type ProviderDefinition, RESERVED, resetAfter } from './definition.ts';
+import { type Definition, neverIsNull, RESERVED, resetAfter } from './definition.ts';
 import { frozen, frozenCopy, isEqual, isJson, isPlain } from './json.ts';
 import { nearest } from './nearest.ts';
+import type { ProviderDefinition } from './provider.ts';
 import { isThenable, validate } from './standard.ts';
 
 /** A configuration in force. Frozen, and shared by every machine that it holds for. */

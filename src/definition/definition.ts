@@ -1,11 +1,11 @@
 import { InvalidDefinitionError } from '../errors.ts';
 import { show } from '../quote.ts';
-import type { Backoff, BackoffOptions, Context, FallbackInfo, Issue, ProviderBase, StandardSchema } from '../types.ts';
+import type { FallbackInfo, Issue, StandardSchema } from '../types.ts';
 import {
   a,
-  anything,
   check,
   count,
+  defined,
   duration,
   fields,
   type Infer,
@@ -16,28 +16,13 @@ import {
   maybe,
   method,
   once,
-  orNull,
   type Refusal,
   text,
-  under,
   unknownName,
   unreadable,
 } from './check.ts';
-import {
-  type Breaker,
-  type Doubts,
-  doubtsOf,
-  type HealthCheck,
-  type Remembering,
-  type RetryBudget,
-  remembering,
-  retryBudget,
-  safetyFaults,
-  safetyFields,
-} from './safety.ts';
-
-export type { Breaker, Doubts, HealthCheck, Remembering };
-
+import { bound, boundKey, type ProviderDefinition, readProvider } from './provider.ts';
+import { type Remembering, type RetryBudget, remembering, retryBudget } from './safety.ts';
 import { isStandardSchema, isThenable, validate } from './standard.ts';
 
 /** A definition as the engine works with it: checked, its defaults filled in. */
@@ -65,37 +50,6 @@ export interface Definition {
   readonly triesUnhealthy: boolean;
 }
 
-/** A provider as the engine works with it: `run` and `value` have become one. */
-export interface ProviderDefinition {
-  readonly name: string;
-  readonly work: (input: unknown, ctx: Context) => unknown;
-  readonly retries: number;
-  readonly backoff: Wait;
-  /** `undefined`: the engine's; `null`: none. */
-  readonly timeout: number | null | undefined;
-  readonly when: ((input: unknown, ctx: Context) => unknown) | undefined;
-  readonly accept: ((output: unknown) => unknown) | undefined;
-  readonly shouldRetry: ((error: unknown, ctx: Context) => unknown) | undefined;
-  readonly breaker: Breaker | undefined;
-  readonly healthcheck: HealthCheck | undefined;
-  /** The most attempts in flight at once. */
-  readonly concurrency: number;
-  /** Whether any of these three was asked for. */
-  readonly isGuarded: boolean;
-  readonly tolerance: { readonly failures: number };
-  /** Whether it may run twice, as it says itself. */
-  readonly idempotent: boolean | undefined;
-  /** Milliseconds after which the next provider starts beside it. */
-  readonly hedge: number | undefined;
-  readonly doubts: Doubts;
-  /** It gives the last good answer once more. */
-  readonly lastGood: Remembering | undefined;
-  /** What it gives is an answer of last resort, and not remembered as a good one. */
-  readonly isLastResort: boolean;
-}
-
-export type Wait = Required<BackoffOptions> | ((attempt: number, error: unknown) => unknown);
-
 /** The keys of `update` that every fallback has; its own `settings` may not use them. */
 export const RESERVED = ['maxRetries', 'fallbackProvider', 'deadline', 'resetAfter', 'providers'] as const;
 
@@ -105,35 +59,6 @@ export const resetAfter = once(() =>
     `milliseconds from 0 to ${LONGEST}, or 'never'`,
     (value) => value === null || value === 'never' || isDuration(value),
   ),
-);
-
-const backoffShape = once(() =>
-  fields({
-    initialDelay: maybe(duration()),
-    maxDelay: maybe(duration()),
-    factor: maybe(a<number>('a factor of 1 or more', (value) => Number.isFinite(value) && (value as number) >= 1)),
-    jitter: maybe(
-      a<'full' | 'none' | 'decorrelated'>("'full', 'none' or 'decorrelated'", (value) =>
-        ['full', 'none', 'decorrelated'].includes(value as string),
-      ),
-    ),
-  }),
-);
-
-const providerShape = once(() =>
-  fields({
-    name: label(),
-    run: maybe(method()),
-    value: maybe(anything()),
-    lastGood: maybe(remembering()),
-    retries: maybe(count()),
-    backoff: maybe(anything()),
-    timeout: maybe(orNull(duration())),
-    when: maybe(method()),
-    accept: maybe(method()),
-    shouldRetry: maybe(method()),
-    ...safetyFields(),
-  }),
 );
 
 const definitionShape = once(() => {
@@ -241,66 +166,6 @@ function readDefinition(raw: unknown): Definition {
   };
 }
 
-function readProvider(raw: unknown, next: unknown, path: string, faults: Issue[]): ProviderDefinition | undefined {
-  const checked = check(providerShape(), raw);
-  if (checked.issues) {
-    faults.push(...under(path, checked.issues));
-    return undefined;
-  }
-  const { name, run, value, retries = 0, timeout, when, accept, shouldRetry, backoff } = checked.value;
-  const { lastGood, breaker, healthcheck, concurrency, idempotent, hedge, compensateRetries } = checked.value;
-  faults.push(...safetyFaults(checked.value, next as Partial<ProviderDefinition> | undefined, path));
-  const hasValue = value !== undefined || (run === undefined && 'value' in (raw as object));
-  const ways = [run && 'run', hasValue && 'value', lastGood && 'lastGood'].filter(Boolean);
-  if (ways.length !== 1) {
-    const message = lastGood
-      ? `expected lastGood alone, or one of run and value, got ${ways.join(' and ')}`
-      : `expected exactly one of run and value, got ${run ? 'both' : 'neither'}`;
-    faults.push({ path, message });
-  }
-  const wait = readBackoff(typeof backoff === 'function' ? backoff.bind(raw) : backoff, `${path}.backoff`, faults);
-  const work = run ?? (typeof value === 'function' ? (value as () => unknown) : () => value);
-  return {
-    name,
-    work: bound(work, raw) as ProviderDefinition['work'],
-    retries,
-    backoff: wait,
-    timeout,
-    when: bound(when, raw),
-    accept: bound(accept, raw),
-    shouldRetry: bound(shouldRetry, raw),
-    breaker,
-    healthcheck: healthcheck && {
-      ...healthcheck,
-      check: bound(healthcheck.check, (raw as ProviderBase<never, never>).healthcheck),
-    },
-    concurrency: concurrency ?? Number.POSITIVE_INFINITY,
-    isGuarded: (breaker ?? healthcheck ?? concurrency) !== undefined,
-    idempotent,
-    hedge,
-    lastGood: boundKey(lastGood, (raw as { lastGood?: unknown }).lastGood),
-    isLastResort: run === undefined,
-    doubts: doubtsOf(checked.value, (method) => bound(method, raw), compensateRetries),
-    tolerance: { failures: breaker?.failures ?? Number.POSITIVE_INFINITY },
-  };
-}
-
-export const DEFAULT_BACKOFF = { initialDelay: 100, maxDelay: 5_000, factor: 2, jitter: 'full' } as const;
-
-function readBackoff(raw: unknown, path: string, faults: Issue[]): Wait {
-  if (typeof raw === 'function') return raw as Exclude<Backoff, number | BackoffOptions>;
-  // A constant delay is the exponential one that never grows.
-  if (isDuration(raw)) return { initialDelay: raw, maxDelay: LONGEST, factor: 1, jitter: 'none' };
-  if (raw === undefined) return DEFAULT_BACKOFF;
-  const checked = check(backoffShape(), raw);
-  if (!checked.issues) return { ...DEFAULT_BACKOFF, ...defined(checked.value) };
-  for (const issue of checked.issues) {
-    const whole = `expected milliseconds from 0 to ${LONGEST}, backoff options or a function, got ${show(raw)}`;
-    faults.push(...(issue.path ? under(path, [issue]) : [{ path, message: whole }]));
-  }
-  return DEFAULT_BACKOFF;
-}
-
 function settingsFaults(settings: StandardSchema<unknown, unknown>, thrown: unknown[]): Issue[] {
   const defaults = validate(settings, {});
   if (isThenable(defaults))
@@ -330,22 +195,8 @@ function placesOf(places: string | readonly string[] | undefined): ReadonlySet<s
   return places === undefined ? undefined : new Set(typeof places === 'string' ? [places] : places);
 }
 
-function boundKey(remembering: Remembering | undefined, owner: unknown): Remembering | undefined {
-  return remembering && { ...remembering, key: bound(remembering.key, owner) };
-}
-
-/** Functions keep the object they were written on as their `this`. */
-function bound<F extends ((...args: never[]) => unknown) | undefined>(method: F, owner: unknown): F {
-  return method?.bind(owner as never) as F;
-}
-
 export function neverIsNull(value: number | 'never' | null): number | null {
   return value === 'never' ? null : value;
-}
-
-/** The keys that have a value. */
-export function defined<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
 }
 
 function refuse({ issues, thrown }: Refusal, raw?: unknown): never {

@@ -1,5 +1,5 @@
 import { isDuration, LONGEST } from '../definition/check.ts';
-import type { Wait } from '../definition/definition.ts';
+import type { Wait } from '../definition/provider.ts';
 import { conceal, show } from '../quote.ts';
 import type { BackoffOptions } from '../types.ts';
 import { type Answer, ask, fault } from './predicate.ts';

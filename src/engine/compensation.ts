@@ -1,4 +1,5 @@
-import type { Doubts, Wait } from '../definition/definition.ts';
+import type { Wait } from '../definition/provider.ts';
+import type { Doubts } from '../definition/safety.ts';
 import type { Events } from '../events.ts';
 import { show } from '../quote.ts';
 import type { Clock } from '../types.ts';

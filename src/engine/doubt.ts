@@ -1,4 +1,4 @@
-import type { Doubts } from '../definition/definition.ts';
+import type { Doubts } from '../definition/safety.ts';
 import type { EventFacts } from '../events.ts';
 import type { Failure } from './attempt.ts';
 import { type Answer, ask } from './predicate.ts';

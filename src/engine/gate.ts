@@ -1,4 +1,4 @@
-import type { ProviderDefinition } from '../definition/definition.ts';
+import type { ProviderDefinition } from '../definition/provider.ts';
 import type { Leave } from '../memory/health.ts';
 import type { Unit } from '../memory/machine.ts';
 import type { Machines } from '../memory/machines.ts';

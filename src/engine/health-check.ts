@@ -1,4 +1,5 @@
-import type { HealthCheck, ProviderDefinition } from '../definition/definition.ts';
+import type { ProviderDefinition } from '../definition/provider.ts';
+import type { HealthCheck } from '../definition/safety.ts';
 import type { Health } from '../memory/health.ts';
 import type { Healths } from '../memory/healths.ts';
 import type { Unit } from '../memory/machine.ts';

@@ -1,5 +1,6 @@
 import type { Checked, Refusal } from '../definition/check.ts';
-import type { Definition, ProviderDefinition } from '../definition/definition.ts';
+import type { Definition } from '../definition/definition.ts';
+import type { ProviderDefinition } from '../definition/provider.ts';
 import { isThenable, validate } from '../definition/standard.ts';
 import { conceal, show } from '../quote.ts';
 import { failed, type Outcome, succeeded } from './attempt.ts';

@@ -1,4 +1,4 @@
-import type { ProviderDefinition } from '../definition/definition.ts';
+import type { ProviderDefinition } from '../definition/provider.ts';
 import { InDoubtError } from '../errors.ts';
 import { discreet } from '../quote.ts';
 import type { AttemptRecord, State } from '../types.ts';

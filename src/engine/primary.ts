@@ -1,4 +1,4 @@
-import { DEFAULT_BACKOFF } from '../definition/definition.ts';
+import { DEFAULT_BACKOFF } from '../definition/provider.ts';
 import { show } from '../quote.ts';
 import { Attempt, succeeded } from './attempt.ts';
 import { compensate } from './compensation.ts';

@@ -1,4 +1,4 @@
-import type { ProviderDefinition } from '../definition/definition.ts';
+import type { ProviderDefinition } from '../definition/provider.ts';
 import type { Request } from '../definition/request.ts';
 import type { Kept } from '../memory/answers.ts';
 import type { Home } from '../memory/machine.ts';

@@ -1,7 +1,6 @@
 import { type AnyFunction, isFunction } from '../definition/check.ts';
-import type { Doubts } from '../definition/definition.ts';
 import { inputFor, type Request, readRequest } from '../definition/request.ts';
-import type { Breaker } from '../definition/safety.ts';
+import type { Breaker, Doubts } from '../definition/safety.ts';
 import { isThenable } from '../definition/standard.ts';
 import { InvalidInputError, InvalidRequestError, type Where } from '../errors.ts';
 import type { Home } from '../memory/machine.ts';

@@ -1,4 +1,4 @@
-import type { Remembering } from '../definition/definition.ts';
+import type { Remembering } from '../definition/safety.ts';
 import { InDoubtError, InvalidInputError } from '../errors.ts';
 import type { Given, Shared } from '../memory/answers.ts';
 import { quote } from '../quote.ts';

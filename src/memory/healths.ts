@@ -1,4 +1,4 @@
-import type { ProviderDefinition } from '../definition/definition.ts';
+import type { ProviderDefinition } from '../definition/provider.ts';
 import type { Breaker } from '../definition/safety.ts';
 import type { Where } from '../errors.ts';
 import type { Events } from '../events.ts';

@@ -1,6 +1,6 @@
 import type { Checked } from '../definition/check.ts';
 import { type Amended, amend, NO_UPDATES, parted, readUpdate, type Updates } from '../definition/config.ts';
-import type { ProviderDefinition } from '../definition/definition.ts';
+import type { ProviderDefinition } from '../definition/provider.ts';
 import type { Address } from '../definition/request.ts';
 import { readSnapshot, type SnapshotEntry } from '../definition/snapshot-shape.ts';
 import { InvalidSnapshotError } from '../errors.ts';

@@ -29,7 +29,7 @@ function several(does: Done, ...works: readonly [Work, ...Work[]]): readonly Con
   ];
 }
 
-function others(does: Done, ...works: readonly Work[]): readonly Contender[] {
+function others(does: Done, ...works: readonly [Work, ...Work[]]): readonly Contender[] {
   const rest = { does, isRight: isAnswer };
   return [
     { name: 'opossum', ...opossum.chained(...works), ...rest },
@@ -38,6 +38,7 @@ function others(does: Done, ...works: readonly Work[]): readonly Contender[] {
     { name: 'Effect ExecutionPlan', call: effect.plan(...works), ...rest },
     { name: 'Effect ExecutionPlan of contexts', call: effect.planOfContexts(...works), ...rest },
     { name: 'loop by hand', call: byHand.loop(...works), ...rest },
+    { name: 'loop by hand that keeps the same record', call: byHand.recordingLoop(...works), ...rest },
   ];
 }
 

@@ -31,6 +31,8 @@ function withTimeouts(): readonly Contender[] {
   ];
 }
 
+const isOpen = (error: unknown) => error instanceof byHand.OpenError;
+
 async function refused(): Promise<readonly Contender[]> {
   const does = { answered: 0, rejected: 0 };
   return [
@@ -48,7 +50,8 @@ async function refused(): Promise<readonly Contender[]> {
       isRight: (error) => (error as { code?: unknown } | undefined)?.code === 'EOPENBREAKER',
     },
     { name: 'mollitia', does, ...mollitia.open(answers), isRight: (error) => error instanceof BreakerError },
-    { name: 'flag by hand', does, call: byHand.open(answers), isRight: (error) => error instanceof byHand.OpenError },
+    { name: 'flag by hand', does, call: byHand.open(answers), isRight: isOpen },
+    { name: 'flag by hand, an error without a stack', does, call: byHand.openWithoutStack(answers), isRight: isOpen },
   ];
 }
 
@@ -63,7 +66,7 @@ export const limits: readonly TimedRow[] = [
   },
   {
     name: 'refused while exhausted',
-    how: 'an exhausted fallback, an open breaker: the refusal, an error with its stack, is caught. Nothing is called. p-retry and Effect keep no state that could refuse.',
+    how: 'an exhausted fallback, an open breaker: the refusal, an error, is caught. Nothing is called. Ours has no stack. p-retry and Effect keep no state that could refuse.',
     unit: 'ns per call',
     manner: 'caught',
     targets: { cockatiel: 0.25, opossum: 0.5 },
