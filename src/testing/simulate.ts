@@ -11,10 +11,11 @@ import { Aftermath, type Told, type Undoing, type Verdict } from './aftermath.ts
 import { behave } from './behave.ts';
 import type { Actors, CallContext } from './cast.ts';
 import type { Aftercare, Command, Faults, History } from './history.ts';
-import { Model, type Policy } from './model.ts';
+import type { Policy } from './model.ts';
 import type { RawDefinition, RawProvider } from './raw.ts';
-import { json, type TraceEntry, type TraceType } from './trace.ts';
+import type { TraceEntry, TraceType } from './trace.ts';
 import { flush, virtualClock } from './virtual-clock.ts';
+import { keyName, type Seen, Witness } from './witness.ts';
 
 const ENV = 'test';
 const PRODUCT = 'policy';
@@ -39,7 +40,7 @@ type Run = (request: object, options?: object) => Promise<Answer>;
 
 interface Engine {
   run: Run;
-  inspect(request: object): { state: string; failures: number; retryAfter?: number; inFlight: number };
+  inspect(request: object): Seen;
   snapshot(): unknown;
   restore(snapshot: unknown): unknown;
   on(type: '*', listener: (event: FallbackEvent) => void): () => void;
@@ -102,10 +103,6 @@ interface Trigger {
   isOver: boolean;
 }
 
-function keyName(key: number): string | undefined {
-  return key === 0 ? undefined : `key-${key}`;
-}
-
 /** Plays a history in virtual time. */
 export async function simulate(play: Play, history: History): Promise<Outcome> {
   const simulation = new Simulation(play);
@@ -117,17 +114,10 @@ export async function simulate(play: Play, history: History): Promise<Outcome> {
 export class Simulation {
   readonly #play: Play;
   readonly #clock = virtualClock();
-  readonly #model: Model;
+  readonly #witness: Witness;
   readonly #trace: TraceEntry[] = [];
   readonly #calls: Call[] = [];
   readonly #triggers: Trigger[] = [];
-  readonly #faults: string[] = [];
-  readonly #edges: string[] = [];
-  readonly #admitted = new Map<number, { readonly key: number; readonly generation: number }>();
-  /** Every trigger that was ever admitted. */
-  readonly #letIn = new Set<number>();
-  readonly #verdicts = new Map<number, string>();
-  readonly #states = new Map<number, string>();
   #refusedInput: unknown;
   /** The last input given: any will do for triggers that do not matter. */
   #input: unknown;
@@ -136,13 +126,17 @@ export class Simulation {
   readonly #timers = new Set<unknown>();
   #listeners = 0;
   #fillers = 0;
-  #updating: Record<string, unknown> = {};
   readonly #aftermath: Aftermath;
   readonly #providers: ReadonlyMap<string, RawProvider>;
 
   constructor(play: Play) {
     this.#play = play;
-    this.#model = new Model(play.policy);
+    this.#witness = new Witness({
+      policy: play.policy,
+      now: () => this.#clock.now(),
+      keyOf: (trigger) => this.#triggers[trigger - 1]?.key,
+      note: (type, facts) => this.#note(type, facts),
+    });
     this.#providers = new Map(play.definition.providers.map((provider) => [provider.name, provider]));
     this.#aftermath = new Aftermath({
       clock: this.#clock,
@@ -159,8 +153,10 @@ export class Simulation {
   async step(command: Command): Promise<readonly string[]> {
     await this.#act(command);
     await flush();
-    this.#compare(command);
-    return this.#faults;
+    const over = this.#triggers.filter(({ isOver }) => isOver).map(({ number }) => number);
+    const look = (key: number) => this.#engine.inspect(this.#request(key, 'trigger'));
+    this.#witness.compare(command.type, this.#play.keys, over, look);
+    return this.#witness.faults;
   }
 
   /** Ends what is still in flight; what it all came to. */
@@ -169,14 +165,14 @@ export class Simulation {
     return {
       trace: this.#trace,
       calls: this.#calls,
-      faults: this.#faults,
+      faults: this.#witness.faults,
       unsettled: this.#triggers.filter(({ isOver }) => !isOver).map(({ number }) => number),
       leaks: [
         ...(this.#timers.size === 0 ? [] : [`${this.#timers.size} timers are left`]),
         ...(this.#listeners === 0 ? [] : [`${this.#listeners} abort listeners are left`]),
       ],
       refusedInput: this.#refusedInput,
-      edges: this.#edges,
+      edges: this.#witness.edges,
       definition: this.#play.definition,
       answers: this.#aftermath.answers,
       undoings: this.#aftermath.undoings,
@@ -268,20 +264,13 @@ export class Simulation {
       },
     });
     const over = (type: TraceType, facts: object) => {
-      if (trigger.isOver) this.#faults.push(`law 1: trigger #${number} settled twice`);
-      const verdict = this.#verdicts.get(number);
-      if (verdict && verdict !== type)
-        this.#faults.push(`law 1: trigger #${number} ${verdict}, but its caller was told ${type}`);
+      this.#witness.told(number, type, trigger.isOver);
       trigger.isOver = true;
       this.#note(type, { trigger: number, key, ...facts });
     };
     this.#engine.run({ ...this.#request(key, 'trigger'), input }, { id: `t${number}`, signal }).then(
       ({ provider, output, stale, reused }) => {
-        // What was answered without having been let in was answered in place of a refusal.
-        const wasLetIn = reused || this.#letIn.has(number);
-        if (stale && !wasLetIn && this.#model.admit(key, this.#clock.now()) !== 'refused') {
-          this.#faults.push(`law 5: trigger #${number} got a stale answer, and should have been let in`);
-        }
+        this.#witness.answered(number, key, stale === true, reused === true);
         over('recovered', { provider, output, ...(stale && { stale }), ...(reused && { reused }) });
       },
       (error) => {
@@ -292,9 +281,7 @@ export class Simulation {
             : error instanceof FallbackExhaustedError
               ? 'refused'
               : 'rejected';
-        if (type === 'refused' && this.#model.admit(key, this.#clock.now()) !== 'refused') {
-          this.#faults.push(`law 5: trigger #${number} was refused, and should not be`);
-        }
+        if (type === 'refused') this.#witness.refused(number, key);
         over(type, { error });
       },
     );
@@ -329,8 +316,7 @@ export class Simulation {
     await flush();
     this.#engine = this.#open();
     this.#engine.restore(snapshot);
-    this.#admitted.clear();
-    this.#model.restore();
+    this.#witness.restored();
   }
 
   /** What is being undone is undone: a restart gives it the grace that `close({ grace })` would. */
@@ -339,7 +325,7 @@ export class Simulation {
   }
 
   async #change({ type, key, input }: Extract<Command, { type: 'update' | 'reset' }>): Promise<void> {
-    this.#updating = input;
+    this.#witness.expect(input);
     const error = await this.#engine.run({ ...this.#request(key, type), input }).then(
       () => undefined,
       (error) => error,
@@ -372,77 +358,15 @@ export class Simulation {
   }
 
   #hear(event: FallbackEvent): void {
-    const { type, id = '', at, cache } = event;
+    const { type, id = '', cache } = event;
     const key = cache === undefined ? 0 : Number(cache.slice(4));
     const number = Number(id.slice(1));
     if (this.#aftermath.hear(event, number, key) || cache?.startsWith('filler-')) return;
-    if (type === 'triggered') {
-      const asked = this.#triggers[number - 1]?.key;
-      if (asked !== key) this.#faults.push(`law 7: trigger #${number} moved a machine that it was not meant for`);
-      const expected = this.#model.admit(key, at);
-      const actual = event.probe ? 'probe' : 'admitted';
-      if (expected !== actual) this.#faults.push(`law 5: trigger #${number} was ${actual}, and should be ${expected}`);
-      this.#letIn.add(number);
-      this.#admitted.set(number, { key, generation: this.#model.at(key).generation });
-      this.#stand(key, event.state);
-    } else if (type === 'recovered' || type === 'failed') {
-      this.#settle(number, type, at);
-      this.#stand(key, event.state);
-    } else if (type === 'attempt-ended') {
-      const { provider, attempt, outcome } = event;
-      this.#note('ended', {
-        trigger: number,
-        key,
-        provider,
-        attempt,
-        outcome,
-        ...('error' in event && { error: event.error }),
-      });
-    } else if (type === 'updated') this.#model.update(key, this.#updating, at);
-    else if (type === 'reset') this.#model.reset(key, event, at);
-    else if (type === 'evicted') {
-      this.#model.forget(key);
-      this.#states.delete(key);
-    }
-  }
-
-  #settle(number: number, verdict: 'recovered' | 'failed' | 'none', at: number): void {
-    const admitted = this.#admitted.get(number);
-    if (admitted) this.#model.settle(admitted.key, admitted.generation, verdict, at);
-    this.#admitted.delete(number);
-    if (verdict !== 'none') this.#verdicts.set(number, verdict);
-  }
-
-  #stand(key: number, state: string): void {
-    const before = this.#states.get(key) ?? 'idle';
-    this.#states.set(key, state);
-    if (before === state) return;
-    this.#edges.push(`${before} → ${state}`);
-    this.#note('state', { key, state });
-  }
-
-  /** Holds each machine against the model. */
-  #compare(command: Command): void {
-    // What is over without a verdict gave up its place.
-    for (const { number, isOver } of this.#triggers) {
-      if (isOver && this.#admitted.has(number)) this.#settle(number, 'none', this.#clock.now());
-    }
-    for (let key = 0; key <= this.#play.keys; key++) {
-      const { state, failures, retryAfter } = this.#engine.inspect(this.#request(key, 'trigger'));
-      const { phase, failures: expected, since } = this.#model.at(key);
-      const { resetAfter } = this.#model.limits(key);
-      const isExhausted = phase === 'cooling' || phase === 'probing';
-      const wait =
-        isExhausted && Number.isFinite(resetAfter) ? Math.max(0, since + resetAfter - this.#clock.now()) : undefined;
-      const actual = json({ state, failures, retryAfter });
-      const due = json({ state: isExhausted ? 'exhausted' : phase, failures: expected, retryAfter: wait });
-      if (actual !== due) {
-        this.#faults.push(
-          `laws 4 to 8: after ${command.type}, ${keyName(key) ?? 'the machine'} stands at ${actual}, and should at ${due}`,
-        );
-      }
-      this.#stand(key, state);
-    }
+    this.#witness.hear(event, number, key);
+    if (type !== 'attempt-ended') return;
+    const { provider, attempt, outcome } = event;
+    const error = 'error' in event && { error: event.error };
+    this.#note('ended', { trigger: number, key, provider, attempt, outcome, ...error });
   }
 
   async #finish(): Promise<void> {
