@@ -10,6 +10,7 @@ export function* safety(outcome: Outcome): Generator<string> {
     yield* crowd(trace, provider);
     if (provider.breaker && !provider.healthcheck && !definition.handle) yield* rest(trace, provider, definition);
     yield* doubt(trace, provider, definition);
+    yield* telling(trace, provider, definition);
     if (provider.compensate !== undefined) yield* compensation(outcome, provider);
     if (definition.retryBudget) yield* budget(trace, provider.name, definition.retryBudget);
   }
@@ -126,6 +127,42 @@ function* doubt(trace: Trace, { name, inDoubt }: RawProvider, { providers }: Raw
     // Beside a hedge others go on while it is asked.
     if (fault === 'ok' || isHedged) inQuestion.delete(trigger);
     else inQuestion.set(trigger, 'unanswered');
+  }
+}
+
+/** Section 3: that an attempt is in doubt is told once, for the reason that its end has; and of no other attempt. */
+function* telling(
+  trace: Trace,
+  { name, accept, inDoubtWhen }: RawProvider,
+  { output }: RawDefinition,
+): Generator<string> {
+  // What the user's own functions make of a failure is not known here.
+  const mayBe = [json([])];
+  if (inDoubtWhen !== undefined) mayBe.push(json(['error']));
+  if (accept !== undefined || output !== undefined) mayBe.push(json(['refused']));
+  const reasons = new Map<string, unknown[]>();
+  const calls = new Map<string, TraceEntry['fault']>();
+  const ends = new Map<string, TraceEntry>();
+  for (const entry of trace) {
+    if (entry.provider !== name) continue;
+    const { type, fault, outcome } = entry;
+    const attempt = attemptOf(entry);
+    if (type === 'call') calls.set(attempt, fault);
+    else if (type === 'ended') ends.set(attempt, entry);
+    else if (type === 'in-doubt') reasons.set(attempt, [...(reasons.get(attempt) ?? []), outcome]);
+  }
+  for (const attempt of new Set([...ends.keys(), ...reasons.keys()])) {
+    const [trigger, , number] = JSON.parse(attempt);
+    const told = reasons.get(attempt) ?? [];
+    const outcome = ends.get(attempt)?.outcome;
+    // What was never called has done nothing.
+    const isCutShort = calls.has(attempt) && (outcome === 'timed-out' || outcome === 'aborted');
+    const isRefused = outcome === 'failed' && calls.get(attempt) === 'invalid';
+    const due = isCutShort ? [outcome] : isRefused ? ['refused'] : [];
+    const isOwn = outcome === 'failed' && !isRefused && mayBe.includes(json(told));
+    if (isOwn || json(told) === json(due)) continue;
+    yield `safety 3: ${name}, attempt ${number} of trigger #${trigger}, ended as ${outcome}, and was told to be in doubt for ${json(told)}, not ${json(due)}`;
+    return;
   }
 }
 

@@ -288,6 +288,31 @@ const plants: readonly Plant[] = [
     commands: ['trigger', 'wait', 'trigger'],
     faults: 1,
   },
+  ...(
+    [
+      ['tells nobody of a doubt', 0, '[]'],
+      ['tells of a doubt twice', 2, '["timed-out","timed-out"]'],
+    ] as const
+  ).map(
+    ([what, times, told]): Plant => ({
+      name: `an engine that ${what}`,
+      definition: defineFallback({ tag: 'x', providers: [{ name: 'one', run, timeout: 50 }] }),
+      create: (options) => {
+        const engine = createDuctape(options).fallback as unknown as Engine;
+        const on: Engine['on'] = (type, listener) =>
+          engine.on(type, (event) => {
+            for (let time = 0; time < (event.type === 'in-doubt' ? times : 1); time++) listener(event);
+          });
+        return { fallback: { ...engine, on } };
+      },
+      // Nothing but a trigger: an abort or a restart leaves a doubt as well.
+      options: { commands: 1 },
+      breaks: 'safety 3',
+      says: `ended as timed-out, and was told to be in doubt for ${told}, not ["timed-out"]`,
+      commands: ['trigger'],
+      faults: 1,
+    }),
+  ),
   {
     name: 'an engine that tells nobody of what it undoes',
     definition: compensated,
