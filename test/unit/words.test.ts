@@ -92,6 +92,16 @@ describe('what an error says', () => {
       'Invalid request: type: unknown event "recoverd"; did you mean "recovered"?',
     ],
     [
+      'of an event that is no name',
+      () => engine().on(5 as never, () => {}),
+      'Invalid request: type: expected one of *, triggered, attempt-started, attempt-ended, recovered, failed, exhausted, probing, updated, reset, evicted, late, provider-unhealthy, provider-probing, provider-healthy, in-doubt, compensated, compensation-failed, got 5',
+    ],
+    [
+      "of a snapshot's depth",
+      () => engine().restore(circle),
+      'Invalid snapshot: expected what can be read, got what throws RangeError: it is nested more than 64 levels deep, or in a circle',
+    ],
+    [
       'of an unknown tag',
       () => engine().run({ ...TRIGGER, fallback_tag: 'sms-delivery' }),
       'No fallback "sms-delivery" in env "prd" and product "shop"; there is "pay"',

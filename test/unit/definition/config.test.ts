@@ -129,8 +129,9 @@ describe('an update', () => {
 
   it('of undefined leaves no trace, nor does one that is taken back', async () => {
     const { fallback, update } = engineOf(plain);
-    await update({ maxRetries: undefined });
     await update({ maxRetries: 6 });
+    await update({ deadline: undefined });
+    expect(fallback.snapshot().machines.map(({ updates = {} }) => Object.keys(updates))).toEqual([['maxRetries']]);
     await update({ maxRetries: null });
     expect(fallback.snapshot().machines.map(({ updates }) => updates)).toEqual([undefined]);
   });

@@ -18,6 +18,14 @@ describe('an effect', () => {
     expect(undo).toHaveBeenCalledTimes(1);
   });
 
+  it('that nobody holds any more is not used after all', () => {
+    const [effect, undo] = [new Effect(), vi.fn()];
+    effect.drop();
+    effect.use();
+    effect.land(undo);
+    expect(undo).toHaveBeenCalledTimes(1);
+  });
+
   it('is unused only when the last of its holders has dropped it', () => {
     const [effect, undo] = [new Effect(), vi.fn()];
     effect.hold();
