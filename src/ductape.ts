@@ -1,10 +1,12 @@
+import { once } from './definition/check.ts';
 import { definitionOf } from './definition/definition.ts';
 import { readEngineOptions, readGrace, readListener } from './definition/options.ts';
 import { readAddress } from './definition/request.ts';
 import { ownSystemClock } from './engine/clock.ts';
 import { Flights } from './engine/flights.ts';
 import { type Engine, refuseIfClosed, run } from './engine/run.ts';
-import { call, wrap } from './engine/wrap.ts';
+import { call, called, wrap, wrapped } from './engine/wrap.ts';
+import { exhausted } from './errors.ts';
 import { Events } from './events.ts';
 import { inspect } from './memory/inspect.ts';
 import { Machines } from './memory/machines.ts';
@@ -24,6 +26,17 @@ import type { Ductape } from './typing.ts';
 export function createDuctape<const Fs extends readonly Fallback[] = readonly Fallback[]>(
   options?: DuctapeOptions<Fs>,
 ): Ductape<Fs> {
+  const { engine, fallbacks } = engineOf(options, sleepers);
+  for (const fallback of fallbacks) engine.registry.define(definitionOf(fallback));
+  // Typed by its definitions; what the compiler promises of them is checked again on every call.
+  return { fallback: faceOf(engine) } as unknown as Ductape<Fs>;
+}
+
+/** `onMany`: see {@link Flights}. */
+function engineOf(
+  options: unknown,
+  onMany?: () => void,
+): { readonly engine: Engine; readonly fallbacks: readonly unknown[] } {
   const {
     env,
     product,
@@ -42,14 +55,29 @@ export function createDuctape<const Fs extends readonly Fallback[] = readonly Fa
     events,
     registry,
     memory: new Machines(events, { cache: { max: cache?.max ?? 10_000, ttl: cache?.ttl }, maxScopes, timeout, clock }),
-    flights: new Flights(clock, nonce),
+    flights: new Flights(clock, nonce, onMany),
     sessions,
     defaults: { env, product },
   };
-  for (const fallback of fallbacks) registry.define(definitionOf(fallback));
-  // Typed by its definitions; what the compiler promises of them is checked again on every call.
-  return { fallback: faceOf(engine) } as unknown as Ductape<Fs>;
+  return { engine, fallbacks };
 }
+
+/**
+ * Calls that never end, in an engine of their own, which knows nothing of any other. Where no object of a class is left, Node
+ * forgets with the next collection of garbage what they look like, and all that it has compiled for them: after a moment
+ * without calls an engine would be slow again, for thousands of calls.
+ */
+const sleepers = once(() => {
+  const { engine } = engineOf({ env: ASLEEP, product: ASLEEP });
+  const forever = () => new Promise(() => {});
+  engine.registry.define(definitionOf({ tag: ASLEEP, providers: [{ name: ASLEEP, run: forever }] }));
+  void run(engine, { fallback_tag: ASLEEP, action: 'trigger' }, undefined);
+  void wrapped(engine, ASLEEP, forever, {})();
+  void called(engine, ASLEEP, forever, {});
+  return [engine, exhausted(0, { error: ASLEEP, token: undefined }, { id: '', tag: '', env: '', product: '' })];
+});
+
+const ASLEEP = 'asleep';
 
 /** The methods need no `this`: they may be passed around. */
 function faceOf(engine: Engine) {

@@ -7,6 +7,8 @@ export interface Call {
 }
 
 const NOWHERE = -1;
+/** Calls after which their code is worth keeping: whoever makes fewer, in a short-lived process say, pays for nothing. */
+const MANY = 1_000;
 
 /** The calls in flight of one engine, and what is the same for all of them: ids, the clock, and the end of it all. */
 export class Flights {
@@ -18,11 +20,16 @@ export class Flights {
   #inFlight = 0;
   #isCut = false;
   #count = 0;
+  #entered = 0;
   #closing: { readonly resolve: () => void; timer: unknown } | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(clock: Clock, nonce: string) {
+  readonly #onMany: (() => void) | undefined;
+
+  /** `onMany` is called once, by the thousandth call. */
+  constructor(clock: Clock, nonce: string, onMany?: () => void) {
     this.clock = clock;
+    this.#onMany = onMany;
     this.#prefix = `${nonce}-`;
   }
 
@@ -43,6 +50,7 @@ export class Flights {
     this.#free = next;
     this.#slots[slot] = call;
     this.#inFlight++;
+    if (++this.#entered === MANY) this.#onMany?.();
     return slot;
   }
 

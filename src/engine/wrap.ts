@@ -30,9 +30,17 @@ export function wrap(
   rawOptions: unknown,
 ): (this: unknown, ...args: Args) => Promise<unknown> {
   refuseIfClosed(engine);
-  const options = readWrapOptions(rawOptions);
+  return wrapped(engine, tag, functionOf(primary), readWrapOptions(rawOptions));
+}
+
+/** The same, of what has been checked. */
+export function wrapped(
+  engine: Engine,
+  tag: unknown,
+  work: AnyFunction,
+  options: WrapSettings,
+): (this: unknown, ...args: Args) => Promise<unknown> {
   const { input } = options;
-  const work = functionOf(primary);
   const risk = riskOf(engine, tag, options, chosen, {
     work: (_, self, args) => Reflect.apply(work, self, args),
     input: (error, args) => (input ? input(error, ...args) : args[0]),
@@ -53,9 +61,12 @@ export function wrap(
 /** One risky call, here and now. */
 export async function call(engine: Engine, tag: unknown, primary: unknown, rawOptions: unknown): Promise<unknown> {
   refuseIfClosed(engine);
-  const options = readCallOptions(rawOptions);
+  return called(engine, tag, functionOf(primary), readCallOptions(rawOptions));
+}
+
+/** The same, of what has been checked. */
+export function called(engine: Engine, tag: unknown, work: AnyFunction, options: CallSettings): Promise<unknown> {
   const { input } = options;
-  const work = functionOf(primary);
   const asGiven = (option: unknown) => option;
   const risk = riskOf(engine, tag, options, asGiven, {
     work: (attempt) => work(new PrimaryContext(attempt)),

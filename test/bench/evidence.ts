@@ -17,10 +17,17 @@ export function evidence(): string {
     ['Speed and memory', '`npm run bench`', toMarkdown(report()).trim()],
     ['Hazards', '`npm run torture`', body('torture.md')],
     ['Soak', '`npm run soak`', body('soak.md')],
+    ['Mutants', '`npm run mutation`', mutants()],
   ];
   const lead =
     '# Evidence\n\nEach section is what a script printed, and a test holds it to the result files in `test/bench/results`. Run them yourself: the peers are installed apart, and everything runs on Node 24.';
   return `${[lead, ...parts.map(([title, command, text]) => `## ${title}\n\nBy ${command}.\n\n${text}`)].join('\n\n')}\n`;
+}
+
+/** The table, and where the list of the survivors is. */
+function mutants(): string {
+  const [table = ''] = body('mutation.md').split('### Survivors');
+  return `${table.trim()}\n\nThe survivors, one by one, with the reason where no test can tell them from the code: \`test/bench/results/mutation.md\`.`;
 }
 
 /** Without the page's own title, and its headings one level deeper. */

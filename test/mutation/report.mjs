@@ -1,89 +1,69 @@
+import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { declareClassPlugin, PluginKind } from '@stryker-mutator/api/plugin';
+import { LEDGER, ledger, MARKDOWN, markdown } from './table.ts';
 
 /** @typedef {import('@stryker-mutator/api/core').schema.MutationTestResult} Result */
 /** @typedef {import('@stryker-mutator/api/core').schema.MutantResult} Mutant */
+/** @typedef {import('./table.ts').Tested} Tested */
 
-const JSON_REPORT = '.scratch/mutation.json';
-const MARKDOWN = 'test/bench/results/mutation.md';
-/** By file and change: why no test can tell the mutant from the code. */
-const EXPLAINED = new URL('explained.json', import.meta.url);
-
-/** A reporter of Stryker's, not a step after it: the table is wanted most when the score is too low and Stryker fails. */
+/**
+ * A reporter of Stryker's, not a step after it: the table is wanted most when the score is too low and Stryker fails. A run
+ * over a part of `src` replaces the results of that part, and leaves the others as they are.
+ */
 class MarkdownReporter {
   /** @param {Result} result */
-  onMutationTestReportReady(result) {
-    mkdirSync(dirname(MARKDOWN), { recursive: true });
-    writeFileSync(MARKDOWN, markdown(result));
+  onMutationTestReportReady({ files, framework }) {
+    const { files: before } = ledger();
+    const by = `Stryker ${framework?.version} on Node ${process.versions.node}`;
+    const now = Object.entries(files).filter(([, { mutants }]) => mutants.length > 0);
+    const all = {
+      ...before,
+      ...Object.fromEntries(now.map(([file, { source, mutants }]) => [file, tested(source, mutants)])),
+    };
+    mkdirSync(dirname(LEDGER), { recursive: true });
+    const sorted = Object.fromEntries(Object.entries(all).sort(([one], [other]) => (one < other ? -1 : 1)));
+    writeFileSync(LEDGER, `${JSON.stringify({ by, files: sorted }, null, 1)}\n`);
+    writeFileSync(MARKDOWN, markdown());
   }
 }
 
 export const strykerPlugins = [declareClassPlugin(PluginKind.Reporter, 'markdown', MarkdownReporter)];
 
-/** @param {Result} result */
-function markdown({ files, framework }) {
-  const tested = Object.entries(files).map(([file, { source, mutants }]) => ({ file, source, mutants }));
-  const every = tested.flatMap(({ mutants }) => mutants);
-  const atLoad = every.filter((mutant) => mutant.static).length;
-  return `# Mutation testing
-
-Stryker ${framework?.version} on Node ${process.versions.node}: ${every.length} mutants in ${tested.length} files. ${atLoad} of them run while a module loads, and are tested as all others are.
-The score is (killed + timeout) ÷ all but the errors. An error is a mutant that ended its test run by an unhandled rejection: seen, but not by a test.
-
-| file | killed | survived | timeout | no coverage | error | score |
-|---|---|---|---|---|---|---|
-${tested
-  .filter(({ mutants }) => mutants.length > 0)
-  .map(({ file, mutants }) => row(file, mutants))
-  .join('\n')}
-${row('**total**', every)}
-
-## Survivors
-
-Those with a reason were read, and cannot be told from the code by any test.
-
-${listed(tested, ({ status }) => status === 'Survived' || status === 'NoCoverage')}
-
-## Timeouts without an endless loop seen
-
-Kills, unless the machine was slow.
-
-${listed(tested, ({ status, statusReason }) => status === 'Timeout' && !statusReason?.startsWith('Hit limit'))}
-`;
-}
-
-/** @param {string} name @param {readonly Mutant[]} mutants */
-function row(name, mutants) {
+/** @param {string} source @param {readonly Mutant[]} mutants @returns {Tested} */
+function tested(source, mutants) {
   /** @param {...Mutant['status']} statuses */
   const count = (...statuses) => mutants.filter(({ status }) => statuses.includes(status)).length;
-  const detected = count('Killed', 'Timeout');
-  const valid = detected + count('Survived', 'NoCoverage');
-  const score = valid === 0 ? '–' : `${((100 * detected) / valid).toFixed(1)} %`;
-  const counts = [count('Killed'), count('Survived'), count('Timeout'), count('NoCoverage')];
-  return `| ${[name, ...counts, count('RuntimeError', 'CompileError'), score].join(' | ')} |`;
-}
-
-/** @typedef {{ file: string, source: string, mutants: readonly Mutant[] }} Tested */
-
-/** @param {readonly Tested[]} tested @param {(mutant: Mutant) => boolean} isWanted */
-function listed(tested, isWanted) {
-  /** @type {Record<string, Record<string, string>>} */
-  const explained = JSON.parse(readFileSync(fileURLToPath(EXPLAINED), 'utf8'));
-  const rows = tested.flatMap(({ file, source, mutants }) =>
+  /** @param {(mutant: Mutant) => boolean} isWanted */
+  const noted = (isWanted) =>
     mutants
       .filter(isWanted)
-      .toSorted((a, b) => a.location.start.line - b.location.start.line)
-      .map(({ location, mutatorName, replacement = '', status }) => {
-        const seen = status === 'NoCoverage' ? ' (no coverage)' : '';
-        const change = `${code(textAt(source, location))} → ${code(replacement)}`;
-        const why = explained[file]?.[change] ?? '';
-        return `| ${file}:${location.start.line} | ${mutatorName}${seen} | ${change} | ${why} |`;
-      }),
-  );
-  if (rows.length === 0) return 'None.';
-  return ['| where | mutator | original → replacement | why |', '|---|---|---|---|', ...rows].join('\n');
+      .map(({ location, mutatorName, replacement = '', status }) => ({
+        line: location.start.line,
+        mutator: mutatorName,
+        change: `${code(textAt(source, location))} → ${code(replacement)}`,
+        status,
+      }))
+      .sort((a, b) => a.line - b.line);
+  return {
+    sha256: hash(source),
+    counts: {
+      killed: count('Killed'),
+      survived: count('Survived'),
+      timeout: count('Timeout'),
+      noCoverage: count('NoCoverage'),
+      error: count('RuntimeError', 'CompileError'),
+    },
+    survivors: noted(({ status }) => status === 'Survived' || status === 'NoCoverage'),
+    // Those without an endless loop seen.
+    timeouts: noted(({ status, statusReason }) => status === 'Timeout' && !statusReason?.startsWith('Hit limit')),
+  };
+}
+
+/** @param {string} text */
+function hash(text) {
+  return createHash('sha256').update(text).digest('hex');
 }
 
 /** @param {string} source @param {Mutant['location']} location */
@@ -100,5 +80,9 @@ function code(text) {
   return short === '' ? 'nothing' : `\`\` ${short.replaceAll('|', '\\|')} \`\``;
 }
 
-// By itself, it writes the last run's table anew.
-if (import.meta.main) new MarkdownReporter().onMutationTestReportReady(JSON.parse(readFileSync(JSON_REPORT, 'utf8')));
+// By itself, it writes the table anew: of the last run where there was one, or of the ledger.
+if (import.meta.main) {
+  const [report] = process.argv.slice(2);
+  if (report) new MarkdownReporter().onMutationTestReportReady(JSON.parse(readFileSync(report, 'utf8')));
+  else writeFileSync(MARKDOWN, markdown());
+}

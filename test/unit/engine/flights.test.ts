@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { type Call, Flights } from '../../../src/engine/flights.ts';
 import { virtualClock } from '../../virtual-clock.ts';
 
@@ -85,4 +85,17 @@ it('waits as long as the last grace says, with one timer', async () => {
   expect(closedAt).toEqual([]);
   await clock.advance(1);
   expect(closedAt).toEqual([50]);
+});
+
+it('tell of the thousandth call, once, whether or not those before it are over', () => {
+  const onMany = vi.fn();
+  const flights = new Flights(virtualClock(), 'n', onMany);
+  const call = { close() {} };
+  for (let calls = 1; calls < 1_000; calls++) {
+    const slot = flights.enter(call);
+    if (calls % 2 === 0) flights.leave(slot);
+  }
+  expect(onMany).not.toHaveBeenCalled();
+  for (let calls = 0; calls < 2_000; calls++) flights.enter(call);
+  expect(onMany).toHaveBeenCalledTimes(1);
 });
