@@ -77,7 +77,7 @@ export const calls: readonly TimedRow[] = [
   ),
   row(
     'wrap, primary rejects, first provider answers',
-    'the primary rejects with one error, made beforehand; the provider answers. No breaker opens.',
+    'the primary rejects with one error, made beforehand; the provider answers. No breaker opens. The loop that keeps the same record gives each call an id and a promise that can be cut short, each provider a context, and each attempt an entry with its duration, as ours does: what lies between it and the plain loop is what the record costs.',
     { 'cockatiel fallback': 1.5, [COCKATIEL_GUARDED]: 0.9, opossum: 0.9, 'mollitia breaker': 0.9 },
     () => [wrapped(ONE_DOWN, rejects, answers), ...two(ONE_DOWN, rejects, answers)],
   ),
