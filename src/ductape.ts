@@ -12,7 +12,7 @@ import { inspect } from './memory/inspect.ts';
 import { Machines } from './memory/machines.ts';
 import { Registry } from './memory/registry.ts';
 import { restoreSnapshot, takeSnapshot } from './memory/snapshot.ts';
-import type { DuctapeOptions, Fallback } from './types.ts';
+import type { Clock, DuctapeOptions, Fallback } from './types.ts';
 import type { Ductape } from './typing.ts';
 
 /**
@@ -68,7 +68,7 @@ function engineOf(
  * without calls an engine would be slow again, for thousands of calls.
  */
 const sleepers = once(() => {
-  const { engine } = engineOf({ env: ASLEEP, product: ASLEEP });
+  const { engine } = engineOf({ env: ASLEEP, product: ASLEEP, nonce: ASLEEP, clock: STANDING });
   const forever = () => new Promise(() => {});
   engine.registry.define(definitionOf({ tag: ASLEEP, providers: [{ name: ASLEEP, run: forever }] }));
   void run(engine, { fallback_tag: ASLEEP, action: 'trigger' }, undefined);
@@ -78,6 +78,8 @@ const sleepers = once(() => {
 });
 
 const ASLEEP = 'asleep';
+/** With a fraction, as real clocks have it. */
+const STANDING: Clock = { now: () => 0.5, setTimeout: () => undefined, clearTimeout() {} };
 
 /** The methods need no `this`: they may be passed around. */
 function faceOf(engine: Engine) {
