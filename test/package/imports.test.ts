@@ -9,7 +9,7 @@ const SRC = resolve(import.meta.dirname, '../../src');
 /** Who may import whom, himself aside: index → ductape → engine → memory → machine, and what all of them stand on. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
   index: ['ductape', 'engine', 'definition', 'errors', 'events', 'types', 'typing'],
-  ductape: ['engine', 'memory', 'definition', 'events', 'types', 'typing'],
+  ductape: ['engine', 'memory', 'definition', 'errors', 'events', 'types', 'typing'],
   engine: ['memory', 'definition', 'session', 'errors', 'events', 'quote', 'types'],
   memory: ['machine', 'definition', 'errors', 'events', 'quote', 'types'],
   machine: ['quote', 'types'],
