@@ -102,6 +102,40 @@ describe('what an error says', () => {
       'Invalid snapshot: expected what can be read, got what throws RangeError: it is nested more than 64 levels deep, or in a circle',
     ],
     [
+      "of an engine's options",
+      () => createDuctape({ fallbacks: 5, sessions: { user: 5 }, cache: { max: 0, ttl: 0.5 }, clock: {} } as never),
+      'Invalid request: fallbacks: expected a list of fallbacks, got 5; sessions: expected an object of functions by session tag, got an object; cache.max: expected a whole number from 1 to 16777216, got 0; cache.ttl: expected a whole number from 1 to 2147483647, got 0.5; clock: expected a clock with now, setTimeout and clearTimeout, got an object',
+    ],
+    [
+      "of a definition's fields",
+      define({ resetAfter: -1, input: {}, product: [], providers: [], session: 'maybe', whenAllUnhealthy: 'pray' }),
+      "Invalid definition: product: expected a string that is not empty, or a list of them, got an array; input: expected a Standard Schema (zod, valibot, arktype …), got an object; providers: expected a list of 1 to 64 providers, got an array; resetAfter: expected milliseconds from 0 to 2147483647, or 'never', got -1; whenAllUnhealthy: expected 'try' or 'fail', got \"pray\"; session: expected 'optional' or 'required', got a string",
+    ],
+    [
+      "of a provider's backoff",
+      define({ providers: [{ name: 'a', value: 1, backoff: { factor: 0.5, jitter: 'half' } }] }),
+      "Invalid definition: providers[0].backoff.factor: expected a factor of 1 or more, got 0.5; providers[0].backoff.jitter: expected 'full', 'none' or 'decorrelated', got \"half\"",
+    ],
+    [
+      "of a provider's backoff as a whole",
+      define({ providers: [{ name: 'a', value: 1, backoff: 'soon' }] }),
+      'Invalid definition: providers[0].backoff: expected milliseconds from 0 to 2147483647, backoff options or a function, got "soon"',
+    ],
+    [
+      'of a session that nobody verifies',
+      () => engine({}, { sessions: {} }).run({ ...TRIGGER, session: { tag: 'user', token: 'a secret' } }),
+      'No verifier for session "user"; there is none',
+    ],
+    [
+      'of a session that others verify',
+      () =>
+        engine({}, { sessions: { staff: () => 1, robot: () => 1 } }).run({
+          ...TRIGGER,
+          session: { tag: 'user', token: 'a secret' },
+        }),
+      'No verifier for session "user"; there is "staff", "robot"',
+    ],
+    [
       'of an unknown tag',
       () => engine().run({ ...TRIGGER, fallback_tag: 'sms-delivery' }),
       'No fallback "sms-delivery" in env "prd" and product "shop"; there is "pay"',
@@ -242,6 +276,10 @@ function entry() {
   const [made] = engine().snapshot().machines;
   return made ?? { env: 'prd', product: 'shop', tag: 'pay', snapshot: {}, triggers: 0, recoveries: 0, revision: 0 };
 }
+
+it("a definition's session may be optional, and says so", async () => {
+  expect(await engine({ session: 'optional' }).run(TRIGGER)).toMatchObject({ output: 1 });
+});
 
 describe('what an error has', () => {
   it('is the tag, the id and the primary of a call that names no env, too', async () => {
