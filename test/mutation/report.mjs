@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, relative } from 'node:path';
+import { dirname, matchesGlob } from 'node:path';
 import { declareClassPlugin, PluginKind } from '@stryker-mutator/api/plugin';
 import { LEDGER, ledger, MARKDOWN, markdown } from './table.ts';
 
@@ -13,21 +13,13 @@ import { LEDGER, ledger, MARKDOWN, markdown } from './table.ts';
  * over a part of `src` replaces the results of that part, and leaves the others as they are.
  */
 class MarkdownReporter {
-  /** The files of this run: its report has those that earlier runs have begun, too. @type {ReadonlySet<string> | undefined} */
-  #planned;
-
-  /** @param {import('@stryker-mutator/api/report').MutationTestingPlanReadyEvent} event */
-  onMutationTestingPlanReady({ mutantPlans }) {
-    this.#planned = new Set(
-      mutantPlans.map(({ mutant }) => relative(process.cwd(), mutant.fileName).replaceAll('\\', '/')),
-    );
-  }
-
   /** @param {Result} result */
-  onMutationTestReportReady({ files, framework }) {
+  onMutationTestReportReady({ files, framework, config }) {
     const { files: before } = ledger();
     const by = `Stryker ${framework?.version} on Node ${process.versions.node}`;
-    const isOfThisRun = (file) => this.#planned?.has(file) ?? true;
+    // Its report has what earlier runs have begun, too.
+    const asked = /** @type {readonly string[]} */ (config?.mutate ?? ['src/**/*.ts']);
+    const isOfThisRun = (/** @type {string} */ file) => asked.some((pattern) => matchesGlob(file, pattern));
     const now = Object.entries(files).filter(([file, { mutants }]) => mutants.length > 0 && isOfThisRun(file));
     const all = {
       ...before,
