@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, matchesGlob } from 'node:path';
 import { declareClassPlugin, PluginKind } from '@stryker-mutator/api/plugin';
 import { LEDGER, ledger, MARKDOWN, markdown } from './table.ts';
@@ -27,7 +27,10 @@ class MarkdownReporter {
     };
     mkdirSync(dirname(LEDGER), { recursive: true });
     const sorted = Object.fromEntries(Object.entries(all).sort(([one], [other]) => (one < other ? -1 : 1)));
-    writeFileSync(LEDGER, `${JSON.stringify({ by, files: sorted }, null, 1)}\n`);
+    writeFileSync(
+      LEDGER,
+      `${JSON.stringify({ by, sources: globSync('src/**/*.ts').length, files: sorted }, null, 1)}\n`,
+    );
     writeFileSync(MARKDOWN, markdown());
   }
 }

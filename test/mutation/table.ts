@@ -26,6 +26,8 @@ export interface Tested {
 
 interface Ledger {
   readonly by: string;
+  /** How many files there were, those that hold nothing but types included. */
+  readonly sources: number;
   readonly files: Readonly<Record<string, Tested>>;
 }
 
@@ -38,20 +40,20 @@ export function ledger(): Ledger {
   try {
     return JSON.parse(readFileSync(LEDGER, 'utf8'));
   } catch {
-    return { by: '', files: {} };
+    return { by: '', sources: 0, files: {} };
   }
 }
 
 /** The ledger as a table, with its survivors. */
 export function markdown(): string {
-  const { by, files } = ledger();
+  const { by, sources, files } = ledger();
   const rows = Object.entries(files);
   const explained = (among: readonly string[]) =>
     rows.flatMap(([file, { survivors }]) => survivors.filter((one) => among.includes(file) && reasonFor(file, one)))
       .length;
   return `# Mutation testing
 
-${by}, ${rows.length} files of \`src\`.
+${by}, ${rows.length} of the ${sources} files of \`src\`; the others have nothing to mutate, or are still to be run.
 
 The score is (killed + timeout) ÷ all but the errors. An error is a mutant that ended its test run by an unhandled rejection: seen, but not by a test.
 
