@@ -134,25 +134,23 @@ async function within(ms: number, work: AbortableWork): Promise<number> {
 export class OpenError extends Error {}
 
 /** A flag and a time, looked at before the call. */
-export function open(work: Work): Work {
+export function open(work: Work, refusal = () => new OpenError('the circuit is open')): Work {
   const openUntil = Date.now() + LONG;
   return async () => {
-    if (Date.now() < openUntil) throw new OpenError('the circuit is open');
+    if (Date.now() < openUntil) throw refusal();
     return work();
   };
 }
 
 /** The same, with the error as cheap as it can be: without its stack. */
 export function openWithoutStack(work: Work): Work {
-  const openUntil = Date.now() + LONG;
-  return async () => {
-    if (Date.now() >= openUntil) return work();
+  return open(work, () => {
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = 0;
     const error = new OpenError('the circuit is open');
     Error.stackTraceLimit = stackTraceLimit;
-    throw error;
-  };
+    return error;
+  });
 }
 
 /** Failures in a row, and until when nothing is to be called. */
