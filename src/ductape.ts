@@ -16,7 +16,7 @@ import type { Clock, DuctapeOptions, Fallback } from './types.ts';
 import type { Ductape } from './typing.ts';
 
 /**
- * Makes a fallback engine: in this process, with no server, no global state and no timer of its own.
+ * Makes a fallback engine: in this process, with no server, no timer of its own, and nothing shared with another engine.
  *
  * @throws InvalidRequestError for a bad option, InvalidDefinitionError for a bad fallback
  * @example

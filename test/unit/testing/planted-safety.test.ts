@@ -5,12 +5,13 @@ import { checkFallback, PolicyViolation, search } from '../../../src/testing/che
 import { atMostOneEffect } from '../../../src/testing/invariants.ts';
 import type { CheckOptions } from '../../../src/testing/options.ts';
 import type { Create } from '../../../src/testing/simulate.ts';
+import { SEEDS } from './seeds.ts';
 
 type Provider = Readonly<Record<string, unknown>>;
 type Function = (...args: unknown[]) => unknown;
 type Engine = ReturnType<Create>['fallback'];
 
-const SEEDS = [1, 2, 3, 5, 8];
+const FIVE = SEEDS.slice(0, 5);
 const COMMANDS = ['trigger', 'update', 'reset', 'abort', 'evict', 'restart', 'health'];
 const input = fc.record({ order: fc.nat(9) });
 const run = () => Promise.resolve('done');
@@ -336,7 +337,7 @@ async function violation({ definition, options, create }: Plant, where: Partial<
 }
 
 describe.each(plants)('$name', (plant) => {
-  it.each(SEEDS)('is found within 300 histories, and is as short as by hand (seed %i)', async (seed) => {
+  it.each(FIVE)('is found within 300 histories, and is as short as by hand (seed %i)', async (seed) => {
     const found = await violation(plant, { seed });
     expect(found.invariant).toBe(plant.breaks);
     expect(found.message).toContain(plant.says);
@@ -363,18 +364,18 @@ describe('a policy that charges twice', () => {
   const check = (definition: Fallback, options: Partial<CheckOptions> = {}) =>
     checkFallback(definition, { input, invariants: [atMostOneEffect()], ...options });
 
-  it.each(SEEDS)('does so without a word of what it does to the world (seed %i)', async (seed) => {
+  it.each(FIVE)('does so without a word of what it does to the world (seed %i)', async (seed) => {
     const naive = defineFallback({ tag: 'x', providers: [one, two, later] });
     await expect(check(naive, { seed })).rejects.toThrow('second effect of trigger #1');
   });
 
-  it.each(SEEDS)('does not once it asks what is in doubt (seed %i)', async (seed) => {
+  it.each(FIVE)('does not once it asks what is in doubt (seed %i)', async (seed) => {
     const asking = { inDoubt: 'verify', inDoubtWhen, verify } as const;
     const providers = [{ ...one, ...asking }, { ...two, ...asking }, later] as const;
     await check(defineFallback({ tag: 'x', providers }), { seed });
   });
 
-  it.each(SEEDS)('does not once it undoes what comes too late, where nothing is lost (seed %i)', async (seed) => {
+  it.each(FIVE)('does not once it undoes what comes too late, where nothing is lost (seed %i)', async (seed) => {
     const providers = [{ ...one, compensate }, { ...two, compensate }, later] as const;
     const definition = defineFallback({ tag: 'x', providers });
     await check(definition, { seed, faults: { lost: 0 } });

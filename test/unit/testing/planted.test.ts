@@ -18,13 +18,12 @@ import {
 } from '../../../src/testing/invariants.ts';
 import type { CheckOptions } from '../../../src/testing/options.ts';
 import type { Create } from '../../../src/testing/simulate.ts';
-import { RUNS } from '../../virtual-clock.ts';
+import { SEEDS } from './seeds.ts';
 
 type Engine = ReturnType<Create>['fallback'];
 type Options = Parameters<Create>[0];
 type Request = Parameters<Engine['run']>[0] & { readonly action: string; readonly cache?: string };
 
-const SEEDS = [1, 2, 3, 5, 8, 13, 21, 34, 55, 89].slice(0, Math.ceil(RUNS / 100));
 const COMMANDS = ['trigger', 'update', 'reset', 'abort', 'evict', 'restart'];
 const input = fc.record({ order: fc.nat(9) });
 const answer = () => Promise.resolve('done');

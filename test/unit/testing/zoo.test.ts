@@ -5,6 +5,7 @@ import { defineFallback, type Fallback } from '../../../src/index.ts';
 import { checkFallback } from '../../../src/testing/check.ts';
 import { alwaysRecovers, atMostOneEffect, settlesWithin } from '../../../src/testing/invariants.ts';
 import type { CheckOptions } from '../../../src/testing/options.ts';
+import { SEEDS } from './seeds.ts';
 
 const run = async () => 'done';
 const input = fc.record({ order: fc.nat(2) });
@@ -343,7 +344,7 @@ const zoo: readonly Animal[] = [
 ];
 
 describe.each(zoo)('$name', ({ definition, options = {} }) => {
-  it.each([1, 2, 3])('raises no alarm (seed %i)', async (seed) => {
+  it.each(SEEDS.slice(0, 3))('raises no alarm (seed %i)', async (seed) => {
     const report = await checkFallback(definition, { input, ...options, runs: 200, seed });
     expect(report.runs).toBe(200);
     expect(Object.entries(report.winners).filter(([, wins]) => wins === 0)).toEqual([]);
