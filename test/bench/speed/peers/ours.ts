@@ -11,6 +11,9 @@ const INPUT = { orderId: '12345', reason: 'gateway_timeout' };
 
 const ORDER = z.object({ orderId: z.string(), reason: z.string(), attemptedProvider: z.string().optional() });
 
+/** As the documentation has it, made anew by each call. */
+const order = () => ({ orderId: '12345', reason: 'gateway_timeout', attemptedProvider: 'stripe' });
+
 const providersOf = (works: readonly Work[]) => works.map((run, index) => ({ name: `provider-${index}`, run }));
 
 /** The primary with its providers behind it. */
@@ -28,6 +31,14 @@ export function triggered(...providers: readonly Work[]): () => Promise<unknown>
 /** The input checked against a schema, too. */
 export function triggeredWithSchema(...providers: readonly Work[]): () => Promise<unknown> {
   return trigger({ providers: providersOf(providers), input: ORDER });
+}
+
+/** The same schema asked by hand, before another library is called. */
+export function parsedBefore(call: Work): Work {
+  return () => {
+    ORDER.parse(order());
+    return call();
+  };
 }
 
 /** Each provider with a timeout, reading the signal that would end it. */
@@ -63,7 +74,7 @@ function trigger(policy: Policy): () => Promise<unknown> {
       product: 'payments',
       fallback_tag: 'payment-failure',
       action: 'trigger',
-      input: { orderId: '12345', reason: 'gateway_timeout', attemptedProvider: 'stripe' },
+      input: order(),
     });
 }
 

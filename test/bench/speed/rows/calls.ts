@@ -18,6 +18,7 @@ function two(does: Done, primary: Work, provider: Work): readonly Contender[] {
 }
 
 const COCKATIEL_GUARDED = 'cockatiel wrap(fallback, circuitBreaker)';
+const COCKATIEL_PARSED = 'cockatiel fallback, its input parsed';
 
 /** Three of them or more. */
 function several(does: Done, ...works: readonly [Work, ...Work[]]): readonly Contender[] {
@@ -95,9 +96,18 @@ export const calls: readonly TimedRow[] = [
   ),
   row(
     'run trigger with a zod schema of its input',
-    'as above, and the input parsed by a zod object of three strings.',
-    { 'cockatiel fallback': 1 },
-    () => [triggered(ALL_WELL, ours.triggeredWithSchema(answers)), ...two(ONE_DOWN, rejects, answers)],
+    'as above, and the input parsed by a zod object of three strings; by the others as little as before, but for the one that has its input parsed by the same schema first.',
+    { 'cockatiel fallback': 1, [COCKATIEL_PARSED]: 1 },
+    () => [
+      triggered(ALL_WELL, ours.triggeredWithSchema(answers)),
+      {
+        name: COCKATIEL_PARSED,
+        call: ours.parsedBefore(cockatiel.nested(rejects, answers)),
+        does: ONE_DOWN,
+        isRight: isAnswer,
+      },
+      ...two(ONE_DOWN, rejects, answers),
+    ],
   ),
   row(
     'wrap, three providers, two fail',

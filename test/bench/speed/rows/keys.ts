@@ -58,21 +58,23 @@ function contender(name: string, call: () => Promise<unknown>): Contender {
   return { name, call, does: { answered: 1, rejected: 0 }, isRight };
 }
 
+/** Shares no factor with a count of keys: it passes every key before it meets one again. */
+const STRIDE = 61_803;
+
 /** The same keys again and again, in an order that is not that of their making. */
 async function atKeys(count: number): Promise<Contender> {
   const { fallback } = engine(1);
   const keys = Array.from({ length: count }, (_, index) => `customer-${index}`);
   const trigger = (cache: string) => fallback.run({ fallback_tag: 'fallback-0', action: 'trigger', cache });
   for (const key of keys) await trigger(key);
-  // A stride that shares no factor with the count passes every key before it meets one again.
-  const stride = 61_803;
   let at = 0;
   return contender(`at ${count.toLocaleString('en')} keys`, () => {
-    at = (at + stride) % count;
+    at = (at + STRIDE) % count;
     return trigger(keys[at] ?? '');
   });
 }
 
+/** What every keyed run needs: an entry is found, made the newest and counted in, and the provider is awaited. */
 function bareLru(count: number): Contender {
   const lru = new LRUCache<string, { triggers: number }>({ max: REMEMBERED });
   const keys = Array.from({ length: count }, (_, index) => `customer-${index}`);
@@ -80,13 +82,13 @@ function bareLru(count: number): Contender {
   let at = 0;
   return {
     name: `at ${count.toLocaleString('en')} keys`,
-    does: { answered: 0, rejected: 0 },
-    isRight: (found) => typeof found === 'object' && found !== null,
-    call: () => {
-      at = (at + 61_803) % count;
+    does: { answered: 1, rejected: 0 },
+    isRight: isAnswer,
+    call: async () => {
+      at = (at + STRIDE) % count;
       const found = lru.get(keys[at] ?? '');
       if (found) found.triggers++;
-      return found;
+      return await answers();
     },
   };
 }
@@ -135,8 +137,7 @@ export const keys: readonly TimedRow[] = [
   {
     ...common,
     name: 'the same of a bare LRU',
-    how: 'one get of lru-cache and one count in what it holds, which every keyed run needs, at 100,000 keys and at 10: the part of the growth that is the cache of the processor, not the engine.',
-    manner: 'at once',
+    how: 'an async function that gets one entry of lru-cache, counts in it and awaits the provider, at 100,000 keys and at 10: so much of the growth belongs to the LRU and to the cache of the processor, whatever the engine does.',
     targets: {},
     contenders: async () => [bareLru(REMEMBERED), bareLru(10)],
   },
