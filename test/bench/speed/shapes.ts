@@ -34,6 +34,8 @@ export interface TimedRow {
   readonly unit: 'ns per call' | 'ns per step';
   readonly manner: Manner;
   readonly targets: Targets;
+  /** Calls per sample, where only the first after a quiet moment are timed, in which all garbage has been collected. */
+  readonly first?: number;
   /** Calls per sample, where they leave something behind: a sample then ends with a collection of garbage, timed. */
   readonly leaving?: number;
   readonly contenders: () => Promise<readonly Contender[]>;

@@ -88,6 +88,15 @@ export const calls: readonly TimedRow[] = [
     {},
     () => [wrapped(ONE_DOWN, rejectsAfresh, answers), ...two(ONE_DOWN, rejectsAfresh, answers)],
   ),
+  {
+    ...row(
+      'wrap, primary rejects, the first 1,000 calls after a quiet moment',
+      'as with one error, but all garbage is collected before each sample, while no call is in flight: Node may forget then what it has compiled.',
+      {},
+      () => [wrapped(ONE_DOWN, rejects, answers), ...two(ONE_DOWN, rejects, answers)],
+    ),
+    first: 1_000,
+  },
   row(
     'run trigger, fully checked, first provider answers',
     'the documented call, all its fields checked, no schema of the input. The others: their rejecting call, primary and all.',
