@@ -26,7 +26,7 @@ import type { Ductape } from './typing.ts';
 export function createDuctape<const Fs extends readonly Fallback[] = readonly Fallback[]>(
   options?: DuctapeOptions<Fs>,
 ): Ductape<Fs> {
-  const { engine, fallbacks } = engineOf(options, sleepers);
+  const { engine, fallbacks } = engineOf(options, once(sleepers));
   for (const fallback of fallbacks) engine.registry.define(definitionOf(fallback));
   // Typed by its definitions; what the compiler promises of them is checked again on every call.
   return { fallback: faceOf(engine) } as unknown as Ductape<Fs>;
@@ -35,7 +35,7 @@ export function createDuctape<const Fs extends readonly Fallback[] = readonly Fa
 /** `onMany`: see {@link Flights}. */
 function engineOf(
   options: unknown,
-  onMany?: () => void,
+  onMany?: () => unknown,
 ): { readonly engine: Engine; readonly fallbacks: readonly unknown[] } {
   const {
     env,
@@ -65,9 +65,9 @@ function engineOf(
 /**
  * Calls that never end, in an engine of their own, which knows nothing of any other. Where no object of a class is left, Node
  * forgets with the next collection of garbage what they look like, and all that it has compiled for them: after a moment
- * without calls an engine would be slow again, for thousands of calls.
+ * without calls an engine would be slow again, for thousands of calls. Each busy engine has its own, and they go with it.
  */
-const sleepers = once(() => {
+function sleepers(): unknown {
   const { engine } = engineOf({ env: ASLEEP, product: ASLEEP, nonce: ASLEEP, clock: STANDING });
   const forever = () => new Promise(() => {});
   engine.registry.define(definitionOf({ tag: ASLEEP, providers: [{ name: ASLEEP, run: forever }] }));
@@ -75,7 +75,7 @@ const sleepers = once(() => {
   void wrapped(engine, ASLEEP, forever, {})();
   void called(engine, ASLEEP, forever, {});
   return [engine, exhausted(0, { error: ASLEEP, token: undefined }, { id: '', tag: '', env: '', product: '' })];
-});
+}
 
 const ASLEEP = 'asleep';
 /** With a fraction, as real clocks have it. */

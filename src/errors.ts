@@ -91,7 +91,12 @@ export class InvalidDefinitionError extends IssuesError {
   }
   readonly code = 'ERR_INVALID_DEFINITION';
   constructor(issues: readonly Issue[], where?: Where, errors?: readonly unknown[]) {
-    super('Invalid definition', issues, where, errors);
+    super(
+      where?.tag === undefined ? 'Invalid definition' : `Invalid definition of ${where.tag}`,
+      issues,
+      where,
+      errors,
+    );
   }
 }
 

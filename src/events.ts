@@ -4,8 +4,11 @@ import type { AttemptRecord, BaseConfig, Clock, State } from './types.ts';
 
 /** What each type of event tells, besides {@link EventBase}. */
 export interface EventFacts {
-  /** A trigger was admitted; `probe` says whether as the probe of an exhausted fallback. */
-  readonly triggered: { readonly state: State; readonly probe: boolean };
+  /**
+   * A trigger was admitted; `probe` says whether as the probe of an exhausted fallback. `cause`: what the primary of `wrap`
+   * or `call` failed with, there only if one has failed.
+   */
+  readonly triggered: { readonly state: State; readonly probe: boolean; readonly cause?: unknown };
   readonly 'attempt-started': { readonly provider: string; readonly attempt: number };
   readonly 'attempt-ended': AttemptRecord;
   /** A provider answered. */

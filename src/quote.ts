@@ -11,7 +11,8 @@ export function show(value: unknown): string {
   if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`;
   if (typeof value !== 'object' || value === null) return String(value);
   try {
-    return Array.isArray(value) ? 'an array' : 'an object';
+    if (!Array.isArray(value)) return 'an object';
+    return value.length === 0 ? 'an empty array' : 'an array';
   } catch {
     return 'an object that cannot be read';
   }

@@ -115,25 +115,18 @@ export function definitionOf(fallback: unknown): Definition {
   }
 }
 
-function isProviderList(value: unknown): boolean {
+function isProviderList(value: unknown): value is readonly unknown[] {
   return Array.isArray(value) && value.length > 0 && value.length <= 64;
 }
 
 function readDefinition(raw: unknown): Definition {
   const checked = check(definitionShape(), raw);
-  if (checked.issues) return refuse(checked, raw);
+  // Whoever mends one fault hears of the others at once.
+  if (checked.issues) return refuse({ ...checked, issues: [...checked.issues, ...providerFaults(raw)] }, raw);
   const given = checked.value;
   const faults: Issue[] = [];
-  const listed = [...given.providers];
-  const providers = listed.map((provider, index) =>
-    readProvider(provider, listed[index + 1], `providers[${index}]`, faults),
-  );
+  const providers = readProviders(given.providers, faults);
   const names = providers.map((provider) => provider?.name);
-  names.forEach((name, index) => {
-    if (name !== undefined && names.indexOf(name) < index) {
-      faults.push({ path: `providers[${index}].name`, message: `expected a name of its own, got ${show(name)} again` });
-    }
-  });
   const { fallbackProvider, settings } = given;
   if (fallbackProvider !== undefined && !names.includes(fallbackProvider)) {
     const known = names.filter((name) => name !== undefined);
@@ -164,6 +157,33 @@ function readDefinition(raw: unknown): Definition {
     remembers: providers.some((provider) => provider?.lastGood),
     triesUnhealthy: given.whenAllUnhealthy !== 'fail',
   };
+}
+
+/** The providers in their order, `undefined` for each that is not right; what is wrong joins the faults. */
+function readProviders(raw: readonly unknown[], faults: Issue[]): (ProviderDefinition | undefined)[] {
+  const listed = [...raw];
+  const providers = listed.map((provider, index) =>
+    readProvider(provider, listed[index + 1], `providers[${index}]`, faults),
+  );
+  const names = providers.map((provider) => provider?.name);
+  names.forEach((name, index) => {
+    if (name !== undefined && names.indexOf(name) < index) {
+      faults.push({ path: `providers[${index}].name`, message: `expected a name of its own, got ${show(name)} again` });
+    }
+  });
+  return providers;
+}
+
+/** What is wrong with the providers of a definition that is refused already. */
+function providerFaults(raw: unknown): readonly Issue[] {
+  const faults: Issue[] = [];
+  try {
+    const { providers } = Object(raw) as { readonly providers?: unknown };
+    if (isProviderList(providers)) readProviders(providers, faults);
+  } catch {
+    // What cannot be read a second time has its faults told as far as they were read.
+  }
+  return faults;
 }
 
 function settingsFaults(settings: StandardSchema<unknown, unknown>, thrown: unknown[]): Issue[] {

@@ -106,9 +106,7 @@ export function readProvider(
   const hasValue = value !== undefined || (run === undefined && 'value' in (raw as object));
   const ways = [run && 'run', hasValue && 'value', lastGood && 'lastGood'].filter(Boolean);
   if (ways.length !== 1) {
-    const message = lastGood
-      ? `expected lastGood alone, or one of run and value, got ${ways.join(' and ')}`
-      : `expected exactly one of run and value, got ${run ? 'both' : 'neither'}`;
+    const message = `expected exactly one of run, value and lastGood, got ${ways.join(' and ') || 'none'}`;
     faults.push({ path, message });
   }
   const wait = readBackoff(typeof backoff === 'function' ? backoff.bind(raw) : backoff, `${path}.backoff`, faults);

@@ -24,10 +24,10 @@ export class Flights {
   #closing: { readonly resolve: () => void; timer: unknown } | undefined;
   #closed: Promise<void> | undefined;
 
-  readonly #onMany: (() => void) | undefined;
+  readonly #onMany: (() => unknown) | undefined;
 
-  /** `onMany` is called once, by the thousandth call. */
-  constructor(clock: Clock, nonce: string, onMany?: () => void) {
+  /** `onMany` is called once, by the thousandth call; what it keeps is kept for as long as this. */
+  constructor(clock: Clock, nonce: string, onMany?: () => unknown) {
     this.clock = clock;
     this.#onMany = onMany;
     this.#prefix = `${nonce}-`;

@@ -196,7 +196,12 @@ export class Trigger implements Walking {
       this.flight.pass();
     }
     if (!events.wants('triggered')) return;
-    events.emit('triggered', this.flight, { state, probe: phase === 'probing' });
+    const { primary } = this.flight;
+    events.emit('triggered', this.flight, {
+      state,
+      probe: phase === 'probing',
+      ...(primary && { cause: primary.error }),
+    });
     this.flight.pass();
   }
 

@@ -56,6 +56,19 @@ describe('a trigger tells', () => {
     ]);
   });
 
+  it('what the primary failed with, before it: whatever that was, and only if one has failed', async () => {
+    const { fallback, heard, run } = engineOf({ providers: [{ name: 'a', value: 1 }] });
+    const own = new Error('own');
+    await fallback.call('x', () => Promise.reject(own), { session: { tag: 'user', token: 'own' } });
+    await fallback.wrap('x', () => Promise.reject(undefined))();
+    await run('trigger');
+    const [called, wrapped, triggered] = heard.filter(({ type }) => type === 'triggered');
+    expect(called).toHaveProperty('cause', own);
+    expect(JSON.parse(JSON.stringify(called))).toMatchObject({ cause: 'Error: [token]' });
+    expect(wrapped).toHaveProperty('cause', undefined);
+    expect(triggered).not.toHaveProperty('cause');
+  });
+
   it('of its failure, and then of the exhaustion', async () => {
     const { heard, run, failing } = engineOf({ maxRetries: 1, resetAfter: 500, providers: [{ name: 'a', run: fail }] });
     await failing();

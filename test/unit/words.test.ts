@@ -109,17 +109,17 @@ describe('what an error says', () => {
     [
       "of a definition's fields",
       define({ resetAfter: -1, input: {}, product: [], providers: [], session: 'maybe', whenAllUnhealthy: 'pray' }),
-      "Invalid definition: product: expected a string that is not empty, or a list of them, got an array; input: expected a Standard Schema (zod, valibot, arktype …), got an object; providers: expected a list of 1 to 64 providers, got an array; resetAfter: expected milliseconds from 0 to 2147483647, or 'never', got -1; whenAllUnhealthy: expected 'try' or 'fail', got \"pray\"; session: expected 'optional' or 'required', got a string",
+      "Invalid definition of pay: product: expected a string that is not empty, or a list of them, got an empty array; input: expected a Standard Schema (zod, valibot, arktype …), got an object; providers: expected a list of 1 to 64 providers, got an empty array; resetAfter: expected milliseconds from 0 to 2147483647, or 'never', got -1; whenAllUnhealthy: expected 'try' or 'fail', got \"pray\"; session: expected 'optional' or 'required', got a string",
     ],
     [
       "of a provider's backoff",
       define({ providers: [{ name: 'a', value: 1, backoff: { factor: 0.5, jitter: 'half' } }] }),
-      "Invalid definition: providers[0].backoff.factor: expected a factor of 1 or more, got 0.5; providers[0].backoff.jitter: expected 'full', 'none' or 'decorrelated', got \"half\"",
+      "Invalid definition of pay: providers[0].backoff.factor: expected a factor of 1 or more, got 0.5; providers[0].backoff.jitter: expected 'full', 'none' or 'decorrelated', got \"half\"",
     ],
     [
       "of a provider's backoff as a whole",
       define({ providers: [{ name: 'a', value: 1, backoff: 'soon' }] }),
-      'Invalid definition: providers[0].backoff: expected milliseconds from 0 to 2147483647, backoff options or a function, got "soon"',
+      'Invalid definition of pay: providers[0].backoff: expected milliseconds from 0 to 2147483647, backoff options or a function, got "soon"',
     ],
     [
       'of a session that nobody verifies',
@@ -219,27 +219,27 @@ describe('what an error says', () => {
           { name: 'a', value: 2 },
         ],
       }),
-      'Invalid definition: providers[1].name: expected a name of its own, got "a" again',
+      'Invalid definition of pay: providers[1].name: expected a name of its own, got "a" again',
     ],
     [
       'of an asynchronous schema of settings',
       define({ settings: { '~standard': { version: 1, vendor: 'test', validate: async () => ({ value: {} }) } } }),
-      'Invalid definition: settings: expected a synchronous schema, got an asynchronous one',
+      'Invalid definition of pay: settings: expected a synchronous schema, got an asynchronous one',
     ],
     [
       'of settings without defaults',
       define({ settings: schema([{ message: 'expected a string', path: ['region'] }]) }),
-      'Invalid definition: settings.region: expected a schema that accepts {}, got expected a string, got nothing',
+      'Invalid definition of pay: settings.region: expected a schema that accepts {}, got expected a string, got nothing',
     ],
     [
       'of settings as a whole',
       define({ settings: schema([{ message: 'expected more' }]) }),
-      'Invalid definition: settings: expected a schema that accepts {}, got expected more, got an object',
+      'Invalid definition of pay: settings: expected a schema that accepts {}, got expected more, got an object',
     ],
     [
       'of a setting that every fallback has',
       define({ settings: schema([], { maxRetries: 3 }) }),
-      'Invalid definition: settings.maxRetries: expected a key of its own, got "maxRetries", which every fallback has',
+      'Invalid definition of pay: settings.maxRetries: expected a key of its own, got "maxRetries", which every fallback has',
     ],
   ])('%s', async (_what, work, message) => {
     expect(await messageOf(work)).toBe(message);

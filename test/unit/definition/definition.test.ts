@@ -185,6 +185,34 @@ describe('a fallback', () => {
     ]);
   });
 
+  it("tells its own faults and its providers' together", () => {
+    const providers = [
+      { name: 'a', value: 1, timout: 5 },
+      { name: 'b', value: 1 },
+      { name: 'b', value: 2 },
+    ];
+    expect(pathsOf({ tag: 'x', maxRetries: -1, maxretries: 2, providers })).toEqual([
+      'maxRetries',
+      'maxretries',
+      'providers[0].timout',
+      'providers[2].name',
+    ]);
+    expect(pathsOf({ tag: 'x', maxRetries: -1, providers: [] })).toEqual(['providers', 'maxRetries']);
+  });
+
+  it('tells what could be read, where the providers cannot be read twice', () => {
+    let reads = 0;
+    const once = {
+      tag: 'x',
+      maxRetries: -1,
+      get providers() {
+        if (++reads > 1) throw new Error('no more');
+        return [{ name: 'a' }];
+      },
+    };
+    expect(pathsOf(once)).toEqual(['maxRetries']);
+  });
+
   it('is refused as anything but an object', () => {
     for (const raw of [null, undefined, 5, 'x', [], () => {}, Symbol('x'), 1n]) {
       expect(refusal(raw).issues).toMatchObject([
@@ -195,7 +223,9 @@ describe('a fallback', () => {
 
   it('says which definition is at fault, where it can be read', () => {
     expect(refusal({ ...minimal, deadline: -1 }).tag).toBe('x');
+    expect(refusal({ ...minimal, deadline: -1 }).message).toMatch(/^Invalid definition of x: deadline: /);
     expect(refusal({ ...minimal, tag: 5 })).not.toHaveProperty('tag');
+    expect(refusal({ ...minimal, tag: 5 }).message).toMatch(/^Invalid definition: tag: /);
   });
 
   it('is refused with the error of what cannot be read', () => {
@@ -323,11 +353,11 @@ describe('a provider', () => {
     const run = () => 1;
     for (const value of [1, 0, null, false, '']) {
       expect(refusal({ tag: 'x', providers: [{ name: 'a', run, value }] }).issues).toEqual([
-        { path: 'providers[0]', message: 'expected exactly one of run and value, got both' },
+        { path: 'providers[0]', message: 'expected exactly one of run, value and lastGood, got run and value' },
       ]);
     }
     expect(refusal({ tag: 'x', providers: [{ name: 'a' }] }).issues).toEqual([
-      { path: 'providers[0]', message: 'expected exactly one of run and value, got neither' },
+      { path: 'providers[0]', message: 'expected exactly one of run, value and lastGood, got none' },
     ]);
     expect(
       definitionOf({ tag: 'x', providers: [{ name: 'a', run, value: undefined }] }).providers[0]?.work({}, CTX),

@@ -106,12 +106,12 @@ describe('a lastGood provider', () => {
 
   it('has neither a run nor a value, and another has one of them', () => {
     const ways = (provider: object) => complaints({ tag: 'x', providers: [{ name: 'a', ...provider }] });
-    const alone = 'providers[0]: expected lastGood alone, or one of run and value, got';
-    expect(ways({})).toEqual(['providers[0]: expected exactly one of run and value, got neither']);
+    const alone = 'providers[0]: expected exactly one of run, value and lastGood, got';
+    expect(ways({})).toEqual([`${alone} none`]);
     expect(ways({ run, lastGood })).toEqual([`${alone} run and lastGood`]);
     expect(ways({ value: 1, lastGood })).toEqual([`${alone} value and lastGood`]);
     expect(ways({ run, value: 1, lastGood })).toEqual([`${alone} run and value and lastGood`]);
-    expect(ways({ run, value: 1 })).toEqual(['providers[0]: expected exactly one of run and value, got both']);
+    expect(ways({ run, value: 1 })).toEqual([`${alone} run and value`]);
   });
 
   it('is not taken beside a falsy value either', () => {
