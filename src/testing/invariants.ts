@@ -1,5 +1,6 @@
+import { InvalidRequestError } from '../index.ts';
 import { standing } from './effects.ts';
-import type { Trace, TraceEntry } from './trace.ts';
+import { json, type Trace, type TraceEntry } from './trace.ts';
 
 /** What must hold of every history, besides the engine's laws. */
 export interface Invariant {
@@ -14,6 +15,11 @@ export interface Invariant {
   readonly providers?: readonly string[];
 }
 
+/** What makes an invariant is none: asked to judge, it would give one, and break nothing. */
+export function isInvariant(value: unknown): value is Invariant | Invariant['judge'] {
+  return typeof value === 'function' || typeof (value as Partial<Invariant> | undefined | null)?.judge === 'function';
+}
+
 /** Thrown by an invariant: what broke it, and where in the trace. */
 export class Broken extends Error {
   readonly entry: TraceEntry | undefined;
@@ -23,10 +29,16 @@ export class Broken extends Error {
   }
 }
 
+/** A bound that nothing can break would hold for ever. */
+function refuse(path: string, expected: string, value: unknown): never {
+  throw new InvalidRequestError([{ path, message: `${expected}, got ${json(value)}` }]);
+}
+
 const ENDS: readonly string[] = ['recovered', 'failed', 'refused', 'rejected'];
 
-/** Every trigger is over that fast, in virtual time. */
+/** Every trigger is over that fast, in virtual time. @throws InvalidRequestError for what is no time */
 export function settlesWithin(ms: number): Invariant {
+  if (!(ms >= 0)) refuse('settlesWithin', 'expected milliseconds of 0 or more', ms);
   return {
     name: `settlesWithin(${ms})`,
     within: ms,
@@ -72,8 +84,9 @@ export function alwaysRecovers(): Invariant {
   };
 }
 
-/** Calls that run something are bounded, per trigger; `value`s do not count. */
+/** Calls that run something are bounded, per trigger; `value`s do not count. @throws InvalidRequestError for what is no number */
 export function attemptsAtMost(n: number): Invariant {
+  if (!(n >= 0)) refuse('attemptsAtMost', 'expected a number of 0 or more', n);
   return {
     name: `attemptsAtMost(${n})`,
     judge(trace) {

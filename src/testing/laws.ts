@@ -1,6 +1,6 @@
 import { DeadlineError, FallbackFailedError, InDoubtError } from '../index.ts';
 import { attemptOf } from './effects.ts';
-import { Broken, type Invariant } from './invariants.ts';
+import { Broken, type Invariant, isInvariant } from './invariants.ts';
 import type { RawDefinition, RawProvider } from './raw.ts';
 import { safety } from './safety-laws.ts';
 import type { Call, Outcome } from './simulate.ts';
@@ -23,8 +23,10 @@ export async function judge(
   if (fault) return { invariant: fault.split(':')[0] as string, message: fault, entry: undefined };
   for (const { name, judge } of invariants) {
     try {
-      if ((await judge(outcome.trace)) === false)
-        return { invariant: name, message: 'it returned false', entry: undefined };
+      const verdict = await judge(outcome.trace);
+      if (verdict === false) return { invariant: name, message: 'it returned false', entry: undefined };
+      if (isInvariant(verdict))
+        return { invariant: name, message: `it returned an invariant: did you mean ${name}()?`, entry: undefined };
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       return { invariant: name, message, entry: error instanceof Broken ? error.entry : undefined };

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { createDuctape, defineFallback, type Fallback, InvalidRequestError } from '../index.ts';
 import { aftermathFor, cast } from './cast.ts';
 import type { Stage } from './history.ts';
-import type { Invariant } from './invariants.ts';
+import { type Invariant, isInvariant } from './invariants.ts';
 import type { RawDefinition, RawProvider } from './raw.ts';
 import type { Create, Play } from './simulate.ts';
 import { FAULTS, type FaultKind, json } from './trace.ts';
@@ -56,7 +56,13 @@ export async function prepare(
     ...(path !== undefined && seed === undefined
       ? [['path', 'expected a seed beside it, as the violation printed them'] as const]
       : []),
-    ...(Array.isArray(invariants) ? [] : [['invariants', 'expected a list'] as const]),
+    ...(seed === undefined ? [] : wholes({ seed }, Number.NEGATIVE_INFINITY)),
+    ...(path === undefined || typeof path === 'string'
+      ? []
+      : [['path', `expected a string, as the violation printed it, got ${json(path)}`] as const]),
+    ...(Array.isArray(invariants)
+      ? unfit(invariants)
+      : [['invariants', `expected a list, got ${json(invariants)}`] as const]),
   ]);
   const known = raw.providers.map(({ name }) => name);
   const running = raw.providers.filter(({ run }) => run !== undefined);
@@ -115,6 +121,14 @@ export async function prepare(
     create,
   };
   return { play, stage, invariants: all, names: known, runs, seed, path, leftOut };
+}
+
+function unfit(invariants: readonly unknown[]): (readonly [string, string])[] {
+  return invariants.flatMap((invariant, index) =>
+    isInvariant(invariant)
+      ? []
+      : [[`invariants[${index}]`, `expected an invariant or a function of the trace, got ${json(invariant)}`] as const],
+  );
 }
 
 function legalUpdates(
@@ -235,7 +249,12 @@ function wholes(values: Readonly<Record<string, unknown>>, from: number): (reado
   return Object.entries(values).flatMap(([key, value]) =>
     Number.isInteger(value) && (value as number) >= from
       ? []
-      : [[key, `expected a whole number of ${from} or more, got ${json(value)}`] as const],
+      : [
+          [
+            key,
+            `expected a whole number${Number.isFinite(from) ? ` of ${from} or more` : ''}, got ${json(value)}`,
+          ] as const,
+        ],
   );
 }
 

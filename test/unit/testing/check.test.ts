@@ -81,6 +81,19 @@ describe('a check', () => {
     expect(report.faults.hang).toBe(0);
   });
 
+  it('is not content with what makes an invariant instead of one', async () => {
+    const ours = () => alwaysRecovers().judge;
+    for (const [maker, name] of [
+      [alwaysRecovers, 'alwaysRecovers'],
+      [ours, 'ours'],
+    ] as const) {
+      await expect(checkFallback(payment, { input, invariants: [maker] })).rejects.toMatchObject({
+        invariant: name,
+        message: expect.stringContaining(`it returned an invariant: did you mean ${name}()?`),
+      });
+    }
+  });
+
   it('judges by an invariant that is async', async () => {
     const calm = async () => false;
     await expect(checkFallback(payment, { input, invariants: [calm] })).rejects.toMatchObject({ invariant: 'calm' });
@@ -132,6 +145,15 @@ describe('options that cannot work', () => {
     [{ input, faults: { hang: -1 } }, 'faults.hang: expected the weight (0 or more)'],
     [{ input, output: { adyen: fc.string() } }, 'output.adyen: unknown provider'],
     [{ input, invariant: [] }, 'invariant: unknown option'],
+    [{ input, invariants: alwaysRecovers() }, 'invariants: expected a list, got {"name":"alwaysRecovers"'],
+    [
+      { input, invariants: [alwaysRecovers(), 1] },
+      'invariants[1]: expected an invariant or a function of the trace, got 1',
+    ],
+    [{ input, invariants: [null] }, 'invariants[0]: expected an invariant or a function of the trace, got null'],
+    [{ input, seed: 'x' }, 'seed: expected a whole number, got "x"'],
+    [{ input, seed: 0.5, path: '0' }, 'seed: expected a whole number, got 0.5'],
+    [{ input, seed: 1, path: 5 }, 'path: expected a string, as the violation printed it, got 5'],
     [
       { input, invariants: [neverCalls('nobody', () => true)] },
       'invariants.neverCalls(nobody): unknown provider "nobody"',
@@ -150,6 +172,15 @@ describe('options that cannot work', () => {
     const checked = checkFallback(payment, options as never);
     await expect(checked).rejects.toThrow(InvalidRequestError);
     await expect(checked).rejects.toThrow(message);
+  });
+
+  it('are bounds that nothing can break', () => {
+    for (const bound of [Number.NaN, -1, 'x', undefined] as never[]) {
+      expect(() => settlesWithin(bound)).toThrow(/settlesWithin: expected milliseconds of 0 or more, got /);
+      expect(() => attemptsAtMost(bound)).toThrow(/attemptsAtMost: expected a number of 0 or more, got /);
+    }
+    expect(() => settlesWithin(Number.NaN)).toThrow(InvalidRequestError);
+    expect([settlesWithin(0).within, attemptsAtMost(0).name]).toEqual([0, 'attemptsAtMost(0)']);
   });
 
   it('are those without an output where the definition checks it', async () => {
