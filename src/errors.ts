@@ -1,4 +1,4 @@
-import { conceal, errorText, type Met, plain, quote, show } from './quote.ts';
+import { conceal, errorText, type Met, plain, quote, spelt } from './quote.ts';
 import type { AttemptRecord, Issue, State } from './types.ts';
 
 /** What is known of the call that an error, or an event, belongs to. */
@@ -144,11 +144,12 @@ export class UnknownFallbackError extends FallbackError {
   /** The nearest of them, where one is near. */
   declare readonly suggestion?: string;
   constructor(known: readonly string[], suggestion: string | undefined, where: Where, isElsewhere: boolean) {
-    const place = where.env === undefined ? '' : ` in env ${show(where.env)} and product ${show(where.product)}`;
-    const some = known.length > 0 ? `; there is ${known.slice(0, 8).map(show).join(', ')}` : '';
-    const near = suggestion === undefined ? some : `; did you mean ${show(suggestion)}?`;
+    const place =
+      where.env === undefined ? '' : ` in env ${spelt(where.env)} and product ${spelt(where.product ?? '')}`;
+    const some = known.length > 0 ? `; there is ${known.slice(0, 8).map(spelt).join(', ')}` : '';
+    const near = suggestion === undefined ? some : `; did you mean ${spelt(suggestion)}?`;
     const hint = isElsewhere ? '; it exists in another env or product' : near;
-    super(`No fallback ${show(where.tag)}${place}${hint}`, where);
+    super(`No fallback ${spelt(where.tag ?? '')}${place}${hint}`, where);
     this.known = known;
     if (suggestion !== undefined) this.suggestion = suggestion;
   }
@@ -196,9 +197,9 @@ export class FallbackExhaustedError extends FallbackError {
   declare readonly lastError?: unknown;
   readonly #last: Met | undefined;
   readonly #token: string | undefined;
-  constructor(retryAfter: number | undefined, last: Met | undefined, where: Where) {
+  constructor(retryAfter: number | undefined, last: Met | undefined, where: Where, errors: readonly unknown[] = []) {
     const until = retryAfter === undefined ? 'until it is reset' : `for another ${Math.ceil(retryAfter)} ms at least`;
-    super(`${where.tag} is exhausted ${until}`, where);
+    super(`${where.tag} is exhausted ${until}`, where, errors.length > 0 ? errors : undefined);
     if (retryAfter !== undefined) this.retryAfter = retryAfter;
     if (last) this.lastError = last.error;
     this.#last = last;
@@ -224,7 +225,7 @@ export class InDoubtError extends FallbackError {
   readonly attempts: readonly AttemptRecord[];
   constructor(provider: string, errors: readonly unknown[], attempts: readonly AttemptRecord[], where: Where) {
     const why = told(errors, attempts);
-    super(`${where.tag} is in doubt: ${show(provider)} may have done its work${why && `; ${why}`}`, where, errors);
+    super(`${where.tag} is in doubt: ${spelt(provider)} may have done its work${why && `; ${why}`}`, where, errors);
     this.provider = provider;
     this.attempts = attempts;
   }

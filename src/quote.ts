@@ -18,6 +18,13 @@ export function show(value: unknown): string {
   }
 }
 
+/** A name, which is shown whole: it is no secret, and is to be found again. */
+export function spelt(name: string): string {
+  return name.length > LONGEST_NAME ? show(name) : JSON.stringify(name);
+}
+
+const LONGEST_NAME = 128;
+
 /** An error as text: `Name: message`, or what was thrown instead of one. */
 export function quote(error: unknown): string {
   try {
@@ -44,24 +51,38 @@ export function conceal(text: string, token: string | undefined): string {
 }
 
 const ERROR_FIELDS = new Set(['cause', 'error', 'lastError']);
+/** What these hold is the user's own: an `error` in it is no error that we have met. */
+const THEIRS = new Set(['input', 'output', 'config']);
 
 /** A JSON copy of facts of ours: each error in them as text, the token nowhere. */
-export function plain(value: unknown, token?: string, key = '', above: readonly unknown[] = []): unknown {
-  if (ERROR_FIELDS.has(key)) return conceal(quote(value), token);
+export function plain(
+  value: unknown,
+  token?: string,
+  isOurs = true,
+  key = '',
+  above: readonly unknown[] = [],
+): unknown {
+  if (isOurs && ERROR_FIELDS.has(key)) return conceal(quote(value), token);
   if (typeof value === 'string') return conceal(value, token);
   if (typeof value !== 'object' || value === null) return value;
   if (above.includes(value)) return '[circular]';
-  const deeper = (item: unknown, name: string) => plain(item, token, name, [...above, value]);
-  if (Array.isArray(value)) return value.map((item) => deeper(item, key === 'errors' ? 'error' : ''));
+  const deeper = (item: unknown, name: string) =>
+    plain(item, token, isOurs && !THEIRS.has(name), name, [...above, value]);
+  if (Array.isArray(value)) return value.map((item) => deeper(item, isOurs && key === 'errors' ? 'error' : ''));
   const prototype = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) return token ? written(value, token) : value;
+  const isPlain = prototype === Object.prototype || prototype === null;
+  if (!isPlain || (!isOurs && writesItself(value))) return token ? written(value, token) : value;
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [conceal(name, token), deeper(item, name)]));
+}
+
+function writesItself(value: object): boolean {
+  return typeof (value as { readonly toJSON?: unknown }).toJSON === 'function';
 }
 
 /** A foreign object as JSON has it, without the token. */
 function written(value: object, token: string): unknown {
   try {
-    return plain(JSON.parse(JSON.stringify(value)), token);
+    return plain(JSON.parse(JSON.stringify(value)), token, false);
   } catch {
     return show(value);
   }

@@ -1,5 +1,5 @@
 import { custom, nullable, object, optional, safeParse, strictObject, type ZodMiniType } from 'zod/mini';
-import { quote, show } from '../quote.ts';
+import { quote, show, spelt } from '../quote.ts';
 import type { Issue } from '../types.ts';
 import { nearest } from './nearest.ts';
 
@@ -112,8 +112,8 @@ function complaints({ path, message, keys }: Complaint, root: unknown): Issue[] 
 
 export function unknownName(kind: string, name: string, known: readonly string[]): string {
   const near = nearest(name, known);
-  const hint = near === undefined ? `expected one of ${known.join(', ')}` : `did you mean ${show(near)}?`;
-  return `unknown ${kind} ${show(name)}; ${hint}`;
+  const hint = near === undefined ? `expected one of ${known.join(', ')}` : `did you mean ${spelt(near)}?`;
+  return `unknown ${kind} ${spelt(name)}; ${hint}`;
 }
 
 /** What stands at a path. Of a session only the kind of value is told. */

@@ -1,4 +1,4 @@
-import { show } from '../quote.ts';
+import { show, spelt } from '../quote.ts';
 import type { BaseConfig, Issue, ProviderConfig } from '../types.ts';
 import {
   a,
@@ -174,7 +174,7 @@ export function amend(
   const known = new Set([...RESERVED, ...keysOf(before), ...keysOf(after)]);
   const issues = (after.issues ?? []).map((issue) => {
     const near = issue.path && !known.has(issue.path) && issue.path in update && nearest(issue.path, [...known]);
-    return near ? { ...issue, message: `${issue.message}; did you mean ${show(near)}?` } : issue;
+    return near ? { ...issue, message: `${issue.message}; did you mean ${spelt(near)}?` } : issue;
   });
   for (const [key, value] of Object.entries(update)) {
     if (value === undefined || known.has(key) || issues.some(({ path }) => startsWith(path, key))) continue;
@@ -221,7 +221,16 @@ function readSettings(definition: Definition, updates: Updates): Checked<object>
   const settings = validate(definition.settings, own);
   if (isThenable(settings))
     return { issues: [{ path: '', message: 'expected a synchronous settings schema, got a promise' }] };
-  return settings.issues ? settings : { value: Object(settings.value) };
+  if (settings.issues) return settings;
+  const value: object = Object(settings.value);
+  const taken = Object.keys(value).filter(isReserved);
+  if (taken.length === 0) return { value };
+  return {
+    issues: taken.map((path) => ({
+      path,
+      message: `expected settings with keys of their own, got ${spelt(path)} of their schema`,
+    })),
+  };
 }
 
 /** `update` over `updates`: key by key, `providers` two levels deeper, `null` taking a value back. */

@@ -1,5 +1,5 @@
 import { InvalidDefinitionError } from '../errors.ts';
-import { show } from '../quote.ts';
+import { show, spelt } from '../quote.ts';
 import type { FallbackInfo, Issue, StandardSchema } from '../types.ts';
 import {
   a,
@@ -168,7 +168,10 @@ function readProviders(raw: readonly unknown[], faults: Issue[]): (ProviderDefin
   const names = providers.map((provider) => provider?.name);
   names.forEach((name, index) => {
     if (name !== undefined && names.indexOf(name) < index) {
-      faults.push({ path: `providers[${index}].name`, message: `expected a name of its own, got ${show(name)} again` });
+      faults.push({
+        path: `providers[${index}].name`,
+        message: `expected a name of its own, got ${spelt(name)} again`,
+      });
     }
   });
   return providers;

@@ -25,6 +25,7 @@ import {
   unknownName,
   unreadable,
 } from './check.ts';
+import { bound } from './provider.ts';
 import { breaker, doubtFaults, doubtFields } from './safety.ts';
 
 function isSignal(value: unknown): boolean {
@@ -118,7 +119,9 @@ export function readEngineOptions(raw: unknown) {
   const checked = check(engineShape(), raw === undefined ? {} : raw);
   const { fallbacks = [], sessions, ...options } = accepted(checked, {});
   try {
-    return { ...options, fallbacks: [...fallbacks], sessions: sessions && new Map(Object.entries(sessions)) };
+    const verifiers =
+      sessions && Object.entries(sessions).map(([tag, verify]) => [tag, bound(verify, sessions)] as const);
+    return { ...options, fallbacks: [...fallbacks], sessions: verifiers && new Map(verifiers) };
   } catch (error) {
     throw new InvalidRequestError(unreadable(error).issues, {}, [error]);
   }

@@ -38,7 +38,7 @@ export class Admission {
   /** The outcome of a trigger admitted in an older generation moves no machine; an update may have begun a new one. */
   get isCurrent(): boolean {
     const { machine } = this;
-    this.#memory.catchUp(machine, machine.unit.limitedAt);
+    this.#memory.catchUp(machine);
     return machine.generation === this.#generation;
   }
 

@@ -1,7 +1,7 @@
 import type { Wait } from '../definition/provider.ts';
 import type { Doubts } from '../definition/safety.ts';
 import type { Events } from '../events.ts';
-import { show } from '../quote.ts';
+import { spelt } from '../quote.ts';
 import type { Clock } from '../types.ts';
 import { Attempt, type Outcome } from './attempt.ts';
 import { waitAfter } from './backoff.ts';
@@ -74,7 +74,7 @@ class Undo extends Attempt {
   }
 
   protected override get who(): string {
-    return `the compensate of ${show(this.#undoing.provider)}`;
+    return `the compensate of ${spelt(this.#undoing.provider)}`;
   }
 
   protected override work(): unknown {

@@ -24,7 +24,7 @@ export class Flights {
   #closing: { readonly resolve: () => void; timer: unknown } | undefined;
   #closed: Promise<void> | undefined;
 
-  readonly #onMany: (() => unknown) | undefined;
+  #onMany: (() => unknown) | undefined;
 
   /** `onMany` is called once, by the thousandth call; what it keeps is kept for as long as this. */
   constructor(clock: Clock, nonce: string, onMany?: () => unknown) {
@@ -69,6 +69,7 @@ export class Flights {
 
   /** Refuses what comes, waits up to `grace` ms for what is in flight, then interrupts it. */
   close(grace: number): Promise<void> {
+    this.#onMany = undefined;
     this.#closed ??= new Promise((resolve) => {
       if (this.#inFlight === 0) resolve();
       else this.#closing = { resolve, timer: undefined };

@@ -3,7 +3,7 @@ import type { HealthCheck } from '../definition/safety.ts';
 import type { Health } from '../memory/health.ts';
 import type { Healths } from '../memory/healths.ts';
 import type { Unit } from '../memory/machine.ts';
-import { show } from '../quote.ts';
+import { spelt } from '../quote.ts';
 import type { HealthContext } from '../types.ts';
 import { Attempt, type Outcome } from './attempt.ts';
 import { Flight } from './flight.ts';
@@ -58,7 +58,7 @@ class CheckUp extends Attempt {
   }
 
   protected override get who(): string {
-    return `the health check of ${show(this.#about.provider)}`;
+    return `the health check of ${spelt(this.#about.provider)}`;
   }
 
   protected override work(): unknown {

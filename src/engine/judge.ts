@@ -2,7 +2,7 @@ import type { Checked, Refusal } from '../definition/check.ts';
 import type { Definition } from '../definition/definition.ts';
 import type { ProviderDefinition } from '../definition/provider.ts';
 import { isThenable, validate } from '../definition/standard.ts';
-import { conceal, show } from '../quote.ts';
+import { conceal, spelt } from '../quote.ts';
 import { failed, type Outcome, succeeded } from './attempt.ts';
 import { ask } from './predicate.ts';
 
@@ -33,13 +33,13 @@ function accepted({ name, accept }: ProviderDefinition, output: unknown): Outcom
   const answer = ask('accept', accept, output);
   if (answer.fault) return failed(answer.fault.error, 'predicate', true);
   if (answer.says) return succeeded(output);
-  return failed(new TypeError(`${show(name)} gave an output that accept refused`), 'output', true);
+  return failed(new TypeError(`${spelt(name)} gave an output that accept refused`), 'output', true);
 }
 
 /** An output its schema refused. */
 function unacceptable(provider: string, { issues: raw, thrown }: Refusal, token: string | undefined): TypeError {
-  const issues = raw.map(({ path, message }) => ({ path, message: conceal(message, token) }));
+  const issues = raw.map(({ path, message }) => ({ path: conceal(path, token), message: conceal(message, token) }));
   const reasons = issues.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join('; ');
-  const message = `${show(provider)} gave an output that its schema refused: ${reasons}`;
+  const message = `${spelt(provider)} gave an output that its schema refused: ${reasons}`;
   return Object.assign(thrown ? new TypeError(message, { cause: thrown[0] }) : new TypeError(message), { issues });
 }

@@ -7,6 +7,9 @@ export interface Answer {
   readonly fault?: { readonly error: unknown };
 }
 
+/** What is said where there is nobody to ask. */
+export const YES: Answer = { says: true };
+
 /** Asks a user's predicate, which is to answer at once: a promise is a fault of it, as a throw is. */
 export function ask<A extends readonly unknown[]>(
   name: string,

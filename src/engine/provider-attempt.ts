@@ -3,7 +3,7 @@ import type { Request } from '../definition/request.ts';
 import type { Kept } from '../memory/answers.ts';
 import type { Leave } from '../memory/health.ts';
 import type { Home } from '../memory/machine.ts';
-import { show } from '../quote.ts';
+import { spelt } from '../quote.ts';
 import type { AttemptRecord, Session } from '../types.ts';
 import { Attempt, type Outcome, succeeded } from './attempt.ts';
 import { compensate } from './compensation.ts';
@@ -55,7 +55,8 @@ export class ProviderAttempt extends Attempt {
   }
 
   get previous(): readonly AttemptRecord[] {
-    return this.#trigger.attempts.slice(0, this.#before);
+    // They are the trigger's own, which its caller is to get as they were.
+    return this.#trigger.attempts.slice(0, this.#before).map((record) => Object.freeze(record));
   }
 
   /** What is under way of it. */
@@ -74,7 +75,7 @@ export class ProviderAttempt extends Attempt {
   }
 
   protected override get who(): string {
-    return show(this.planned.provider.name);
+    return spelt(this.planned.provider.name);
   }
 
   protected override work(): unknown {

@@ -1,4 +1,4 @@
-import { type AnyFunction, isFunction } from '../definition/check.ts';
+import { type AnyFunction, isFunction, isText } from '../definition/check.ts';
 import { inputFor, type Request, readRequest } from '../definition/request.ts';
 import type { Breaker, Doubts } from '../definition/safety.ts';
 import { isThenable } from '../definition/standard.ts';
@@ -21,12 +21,8 @@ export interface Risk {
   readonly doubts: Doubts;
   work(attempt: Attempt, self: unknown, args: Args): unknown;
   limits(args: Args): unknown;
-  place(args: Args): {
-    readonly env: unknown;
-    readonly product: unknown;
-    readonly cache: unknown;
-    readonly session: unknown;
-  };
+  session(args: Args): unknown;
+  place(args: Args): { readonly env: unknown; readonly product: unknown; readonly cache: unknown };
   input(error: unknown, args: Args): unknown;
   /** Where its fallback is, if that is the same for every call. */
   readonly standing: Addressed | undefined;
@@ -69,11 +65,34 @@ export function addressed(call: Protected): Addressed {
     flight.locate(known.request);
     return known;
   }
+  const session = made(flight, () => risk.session(args));
+  // From here on nothing that goes wrong may show it.
+  flight.token = tokenOf(() => session);
   const place = made(flight, () => risk.place(args));
-  const request = readRequest({ ...place, fallback_tag: risk.tag, action: 'trigger' }, engine.defaults, flight);
+  const asked = { ...place, session, fallback_tag: risk.tag, action: 'trigger' };
+  const request = readRequest(asked, engine.defaults, flight);
   flight.locate(request);
   call.place = { request, home: engine.registry.find(request, flight) };
   return call.place;
+}
+
+/** As much of where as is known before the call has a flight; its token is asked for only where something is told. */
+export function whereOf(risk: Risk, args: Args): Where {
+  return {
+    tag: risk.tag,
+    get token() {
+      return tokenOf(() => risk.session(args));
+    },
+  };
+}
+
+function tokenOf(make: () => unknown): string | undefined {
+  try {
+    const { token } = Object(make()) as { readonly token?: unknown };
+    return isText(token) ? token : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** What the functions among the options make of a call's arguments. */

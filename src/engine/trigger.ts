@@ -10,7 +10,7 @@ import type { AttemptRecord, Session, State, TriggerResult } from '../types.ts';
 import { Admission } from './admission.ts';
 import type { Flight } from './flight.ts';
 import type { Walking } from './lanes.ts';
-import { ask } from './predicate.ts';
+import { ask, YES } from './predicate.ts';
 import { ProviderAttempt } from './provider-attempt.ts';
 import { type Keys, keysOf, lastGood } from './recollection.ts';
 import { rejectLater } from './rejected.ts';
@@ -162,25 +162,29 @@ export class Trigger implements Walking {
     } else {
       const { place, since, lastError } = machine;
       memory.release(machine);
-      const stale = this.#lastGood();
+      const faults: unknown[] = [];
+      const stale = this.#lastGood(faults);
       if (stale) {
         this.flight.end();
         resolve(stale);
         return;
       }
-      this.#refuse(reject, exhausted(retryAfter(place, since, this.flight.now()), lastError, this.flight));
+      this.#refuse(reject, exhausted(retryAfter(place, since, this.flight.now()), lastError, this.flight, faults));
     }
   }
 
-  /** What an exhausted fallback gives rather than refuse, if it has it. */
-  #lastGood(): Given | undefined {
+  /** What an exhausted fallback gives rather than refuse, if it has it; what asking for it met joins the faults. */
+  #lastGood(faults: unknown[]): Given | undefined {
     if (!this.home.definition.remembers) return undefined;
     for (const step of this.config.plan) {
       const { provider } = step;
-      const { kept } = lastGood(this.home, this.keys, provider, this.flight.now());
+      const { kept, fault } = lastGood(this.home, this.keys, provider, this.flight.now());
+      if (fault) faults.push(fault.error);
       if (!kept) continue;
       const { name, when } = provider;
-      if (when && !ask('when', when, this.input, new ProviderAttempt(this, step, 1).context).says) continue;
+      const answer = when ? ask('when', when, this.input, new ProviderAttempt(this, step, 1).context) : YES;
+      if (answer.fault) faults.push(answer.fault.error);
+      if (!answer.says) continue;
       this.state = 'exhausted';
       this.attempts.push({ provider: name, attempt: 1, outcome: 'succeeded', duration: 0 });
       return { provider: name, output: kept.output, stale: true, age: this.flight.now() - kept.at };

@@ -1,5 +1,5 @@
 import { isObject } from '../definition/check.ts';
-import { show } from '../quote.ts';
+import { conceal, show, spelt } from '../quote.ts';
 import { Attempt, failed, type Outcome, succeeded } from './attempt.ts';
 import type { Flight } from './flight.ts';
 
@@ -29,7 +29,7 @@ export class Verification extends Attempt {
   }
 
   protected override get who(): string {
-    return `the verify of ${show(this.#provider)}`;
+    return `the verify of ${spelt(this.#provider)}`;
   }
 
   protected override work(): unknown {
@@ -45,9 +45,8 @@ export class Verification extends Attempt {
     const { done, output } = said(answer);
     if (done === true) return this.#judge(output);
     if (done === false) return succeeded(NOT_DONE);
-    return failed(
-      new TypeError(`expected { done: true, output } or { done: false } of ${this.who}, got ${show(answer)}`),
-    );
+    const got = conceal(show(answer), this.flight.token);
+    return failed(new TypeError(`expected { done: true, output } or { done: false } of ${this.who}, got ${got}`));
   }
 }
 

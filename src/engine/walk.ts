@@ -9,7 +9,7 @@ import { waitAfter } from './backoff.ts';
 import type { Waiter } from './flight.ts';
 import { affordsRetry, isShut, pass } from './gate.ts';
 import { Lanes, type Walking } from './lanes.ts';
-import type { Answer } from './predicate.ts';
+import { YES } from './predicate.ts';
 import { ProviderAttempt } from './provider-attempt.ts';
 import { lastGood, remember } from './recollection.ts';
 import type { Reject, Resolve } from './sharing.ts';
@@ -213,8 +213,6 @@ function begin(lanes: Lanes, step: PlannedProvider, number: number, isDesperate:
   else if (!turn.outcome) turn.begin(timeout, turn.start);
   return turn;
 }
-
-const YES: Answer = { says: true };
 
 function skip({ attempts }: Walking, provider: string, attempt: number, reason?: AttemptRecord['reason']): undefined {
   attempts.push({ provider, attempt, outcome: 'skipped', ...(reason && { reason }), duration: 0 });

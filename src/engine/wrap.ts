@@ -18,7 +18,7 @@ import { protectPlainly } from './plain-call.ts';
 import { PrimaryAttempt, PrimaryContext } from './primary.ts';
 import { rejected } from './rejected.ts';
 import { fallBack, type Guard, giveUp, rememberPrimary, rescue } from './rescue.ts';
-import { type Addressed, type Args, addressed, made, type Protected, type Risk, standing } from './risk.ts';
+import { type Addressed, type Args, addressed, made, type Protected, type Risk, standing, whereOf } from './risk.ts';
 import { type Engine, refuseIfClosed } from './run.ts';
 
 /** The primary with its fallback behind it. @throws InvalidRequestError, UnknownFallbackError, EngineClosedError */
@@ -111,17 +111,18 @@ function riskOf(
       env: pick(env, args),
       product: pick(product, args),
       cache: pick(cache, args),
-      session: pick(session, args),
     }),
+    session: (args) => pick(session, args),
   };
 }
 
 function protect(engine: Engine, risk: Risk, self: unknown, args: Args): Promise<unknown> {
   try {
     refuseIfClosed(engine);
+    const where = whereOf(risk, args);
     const limits = readRunOptions(
-      made(risk, () => risk.limits(args)),
-      risk,
+      made(where, () => risk.limits(args)),
+      where,
     );
     const flight = new Flight(engine.flights, limits.id);
     return new Promise((resolve, reject) => {

@@ -9,7 +9,7 @@ import {
 } from '../definition/config.ts';
 import type { Address } from '../definition/request.ts';
 import type { Where } from '../errors.ts';
-import { type Home, healthsOf, type Machine, type Unit } from './machine.ts';
+import { type Home, healthsOf, limit, type Machine, type Unit } from './machine.ts';
 import type { Machines } from './machines.ts';
 
 /**
@@ -106,6 +106,7 @@ export function clear(memory: Machines): void {
       machine.revisions = machine.triggers = machine.recoveries = 0;
     }
     unit.revisions = 0;
+    unit.limits.length = 0;
     for (const health of healthsOf(unit)) memory.healths.renew(health);
   }
   memory.dropClean();
@@ -141,7 +142,7 @@ function unpin(machine: Machine): void {
 
 export function reconfigure(unit: Unit, configuration: Configuration, now: number): void {
   if (sameConfiguration(unit.configuration, configuration)) return;
-  if (unit.configuration.maxRetries !== configuration.maxRetries) unit.limitedAt = now;
+  if (unit.configuration.maxRetries !== configuration.maxRetries) limit(unit, now);
   unit.configuration = sameConfiguration(unit.home.configuration, configuration)
     ? unit.home.configuration
     : configuration;

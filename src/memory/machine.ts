@@ -52,14 +52,36 @@ export interface Unit {
   updates: Updates;
   configuration: Configuration;
   revisions: number;
-  /** When `maxRetries` was last changed for all: an exhaustion that this causes counts from then. */
-  limitedAt: number;
+  /** The `maxRetries` that have been in force for all, each greater than all after it, the present one included. */
+  readonly limits: Limit[];
   /** What keeps its scope from making room for another: machines held, with failures, with updates of their own. */
   held: number;
   failing: number;
   amended: number;
   /** How many of its keys are remembered. */
   keys: number;
+}
+
+/** A `maxRetries` that was in force, and until when. */
+interface Limit {
+  readonly maxRetries: number;
+  readonly until: number;
+}
+
+/** More than these are forgotten, the oldest first, so that updates without end fill no memory. */
+const MOST_LIMITS = 64;
+
+/** Another `maxRetries` is in force from now on. */
+export function limit({ limits, configuration }: Unit, now: number): void {
+  const { maxRetries } = configuration;
+  while ((limits.at(-1)?.maxRetries ?? Number.POSITIVE_INFINITY) <= maxRetries) limits.pop();
+  limits.push({ maxRetries, until: now });
+  if (limits.length > MOST_LIMITS) limits.shift();
+}
+
+/** Since when so many failures have been too many: an exhaustion that an update causes began then, whoever noticed it when. */
+export function limitedAt({ limits }: Unit, failures: number): number {
+  return limits.findLast(({ maxRetries }) => maxRetries >= failures)?.until ?? limits[0]?.until ?? 0;
 }
 
 /** All of whom a unit knows how they are: its providers, and the primary. */

@@ -7,7 +7,17 @@ import { Stepper } from '../machine/step.ts';
 import type { Clock } from '../types.ts';
 import { Healths } from './healths.ts';
 import { type CacheOptions, KeyedMachines } from './keyed.ts';
-import { type Home, healthsOf, keyOf, Machine, prefixOf, retryAfter, type Scope, type Unit } from './machine.ts';
+import {
+  type Home,
+  healthsOf,
+  keyOf,
+  limitedAt,
+  Machine,
+  prefixOf,
+  retryAfter,
+  type Scope,
+  type Unit,
+} from './machine.ts';
 import { Recall } from './recall.ts';
 import { RetryBudget } from './retry-budget.ts';
 import type { Moment } from './standing.ts';
@@ -66,7 +76,7 @@ export class Machines {
   /** The machine at an address, if it is remembered, caught up with the newest configuration. */
   look(address: Address): Machine | undefined {
     const machine = this.peek(address);
-    if (machine) this.quietly(() => this.catchUp(machine, machine.unit.limitedAt));
+    if (machine) this.quietly(() => this.catchUp(machine));
     return machine;
   }
 
@@ -83,7 +93,7 @@ export class Machines {
       address.cache === undefined ? unit.machine : this.#keyed(unit, keyOf(unit, address.cache), isToStay);
     machine.inFlight++;
     unit.held++;
-    this.catchUp(machine, unit.limitedAt);
+    this.catchUp(machine);
     this.#tell();
     return machine;
   }
@@ -124,10 +134,11 @@ export class Machines {
     this.#tell();
   }
 
-  /** Takes over the newest configuration, if that is news; an exhaustion that this causes began at `since`. */
-  catchUp(machine: Machine, since: number): void {
+  /** Takes over the newest configuration, if that is news; an exhaustion that this causes began at `since`, or when it was made. */
+  catchUp(machine: Machine, since?: number): void {
     const config = this.#current(machine);
-    if (machine.place.config !== config) this.move(machine, { type: 'UPDATE', config }, since);
+    if (machine.place.config === config) return;
+    this.move(machine, { type: 'UPDATE', config }, since ?? limitedAt(machine.unit, machine.place.failures));
   }
 
   /** All units, those of the least recently used env and product first. */
@@ -255,7 +266,7 @@ export class Machines {
       primary: undefined,
       budgets: undefined,
       revisions: 0,
-      limitedAt: 0,
+      limits: [] as Unit['limits'],
       held: 0,
       failing: 0,
       amended: 0,

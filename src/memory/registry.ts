@@ -2,7 +2,7 @@ import { configure } from '../definition/config.ts';
 import type { Definition } from '../definition/definition.ts';
 import { nearest } from '../definition/nearest.ts';
 import { InvalidDefinitionError, UnknownFallbackError, type Where } from '../errors.ts';
-import { show } from '../quote.ts';
+import { spelt } from '../quote.ts';
 import type { FallbackInfo } from '../types.ts';
 import type { Home } from './machine.ts';
 
@@ -28,7 +28,7 @@ export class Registry {
     const homes = this.#homes.get(definition.tag) ?? [];
     const taken = homes.find((home) => overlap(home.definition, definition));
     if (taken) {
-      const message = `expected a tag of its own in each env and product, got ${show(definition.tag)} again`;
+      const message = `expected a tag of its own in each env and product, got ${spelt(definition.tag)} again`;
       throw new InvalidDefinitionError([{ path: 'tag', message }], { tag: definition.tag });
     }
     const configuration = configure(definition, [], this.#timeout);

@@ -6,7 +6,7 @@ import { readSnapshot, type SnapshotEntry } from '../definition/snapshot-shape.t
 import { InvalidSnapshotError } from '../errors.ts';
 import { persist, persistHealth, revive, reviveHealth } from '../machine/persist.ts';
 import type { Phase } from '../machine/step.ts';
-import { show } from '../quote.ts';
+import { spelt } from '../quote.ts';
 import type { Issue, MachineEntry, RestoreResult, Snapshot } from '../types.ts';
 import { clear, pin, reconfigure } from './changes.ts';
 import type { RevivedHealth } from './healths.ts';
@@ -28,7 +28,7 @@ export function takeSnapshot(memory: Machines, now: number): Snapshot {
 
 function entry(memory: Machines, machine: Machine, now: number, age?: number): MachineEntry[] {
   const { triggers, recoveries, unit } = machine;
-  memory.catchUp(machine, unit.limitedAt);
+  memory.catchUp(machine);
   const isKey = machine.key !== undefined;
   const revision = isKey ? machine.revisions : unit.revisions;
   const updates = isKey ? machine.own?.updates : given(unit.updates);
@@ -38,7 +38,8 @@ function entry(memory: Machines, machine: Machine, now: number, age?: number): M
   // tells by its place when it was last used.
   const isFresh =
     place.state === 'idle' && triggers + recoveries + revision + Object.keys(health).length === 0 && !updates;
-  if (isFresh && (isKey || unit.keys === 0 || memory.scopeCount === 1)) return [];
+  // A key has its place in the LRU, used or not.
+  if (isFresh && !isKey && (unit.keys === 0 || memory.scopeCount === 1)) return [];
   const { cache, ...where } = whereOf(machine);
   return [
     {
@@ -62,7 +63,8 @@ function healthEntries({ healths }: Machines, unit: Unit, now: number): Pick<Mac
   const written = healthsOf(unit).flatMap((one) => {
     const { place, provider, cooldown } = one;
     if (place.phase === 'healthy' && place.failures === 0) return [];
-    const waited = place.state === 'healthy' ? undefined : one.waited(now);
+    // Who is held by hand waits for nothing.
+    const waited = place.phase === 'healthy' || place.phase === 'held' ? undefined : one.waited(now);
     const snapshot = persistHealth(healths.stepper, place);
     const { failures } = place.config;
     const breaker = one === primary && cooldown !== null ? { breaker: { failures, cooldown } } : {};
@@ -91,26 +93,35 @@ interface Revived extends Omit<SnapshotEntry, 'health' | 'primary'> {
  */
 export function restoreSnapshot(memory: Machines, registry: Registry, raw: unknown, now: number): RestoreResult {
   const entries = reviveAll(raw);
-  const skipped: RestoreResult['skipped'][number][] = [];
-  const skip: Skip = ({ env, product, tag, cache }, reason) => {
-    skipped.push({ env, product, tag, ...(cache !== undefined && { cache }), reason });
-  };
+  const reasons = new Map<Revived, string[]>(entries.map((entry) => [entry, []]));
+  const skip: Skip = (entry, reason) => reasons.get(entry)?.push(reason);
   const restored = memory.quietly(() => {
     clear(memory);
-    const housed = roomFor(memory, registry, entries, skip);
+    const housed = housedIn(memory, registry, entries, skip);
     // The updates of a unit come first: its keys are restored under them.
-    const units = housed.filter(([entry]) => entry.cache === undefined);
-    for (const [entry, home] of units) amendUnit(memory, home, entry, now, skip);
-    for (const [entry, home] of housed) if (entry.cache !== undefined) restoreMachine(memory, home, entry, now, skip);
+    const units = housed.filter(({ entry }) => entry.cache === undefined);
+    for (const { entry, home } of units) amendUnit(memory, home, entry, now, skip);
+    const keys = keysWithRoom(memory, housed, skip);
+    for (const key of keys) restoreMachine(memory, key, now, skip);
     // Last, and in order: an env and product is as recently used as it was.
-    for (const [entry, home] of units) restoreMachine(memory, home, entry, now, skip);
-    return housed.length;
+    for (const unit of units) restoreMachine(memory, unit, now, skip);
+    return units.length + keys.length;
   });
-  return { restored, skipped };
+  return { restored, skipped: [...reasons].flatMap(([entry, all]) => all.map((reason) => skippedFor(entry, reason))) };
 }
 
-type Skip = (entry: Pick<SnapshotEntry, 'env' | 'product' | 'tag' | 'cache'>, reason: string) => void;
-type Housed = readonly [entry: Revived, home: Home];
+function skippedFor({ env, product, tag, cache }: Revived, reason: string): RestoreResult['skipped'][number] {
+  return { env, product, tag, ...(cache !== undefined && { cache }), reason };
+}
+
+/** Tells why an entry, or a part of it, is not taken over. */
+type Skip = (entry: Revived, reason: string) => void;
+interface Housed {
+  readonly entry: Revived;
+  readonly home: Home;
+  /** A key's own updates, where they are still right. */
+  readonly own?: Amended | undefined;
+}
 
 function reviveAll(raw: unknown): readonly Revived[] {
   const checked = readSnapshot(raw);
@@ -147,7 +158,7 @@ function reviveHealths(
   const names = health.map(({ provider }) => provider);
   names.forEach((name, index) => {
     if (names.indexOf(name) === index) return;
-    issues.push({ path: `${path}.health[${index}]`, message: `expected each provider once, got ${show(name)} again` });
+    issues.push({ path: `${path}.health[${index}]`, message: `expected each provider once, got ${spelt(name)} again` });
   });
   if (cache !== undefined && (health.length > 0 || primary)) {
     issues.push({ path, message: 'expected no health beside a cache key, on which it does not depend' });
@@ -158,27 +169,49 @@ function reviveHealths(
   };
 }
 
-/** The entries that there is a definition and room for. */
-function roomFor(memory: Machines, registry: Registry, entries: readonly Revived[], skip: Skip): readonly Housed[] {
-  const { cache, maxScopes } = memory.options;
+/** The entries that there is a definition for, and room in its env and product. */
+function housedIn(memory: Machines, registry: Registry, entries: readonly Revived[], skip: Skip): readonly Housed[] {
+  const { maxScopes } = memory.options;
   const scopes = new Set(memory.units().map(({ env, product }) => JSON.stringify([env, product])));
-  const keys = new Map<Home, number>();
-  // The most recently used come last; they are the ones to keep.
-  return [...entries]
-    .reverse()
-    .flatMap((entry): Housed[] => {
-      const home = registry.seek(entry.tag, entry.env, entry.product);
-      if (!home) return skipped(skip, entry, 'no such fallback is defined in this env and product');
-      const scope = JSON.stringify([entry.env, entry.product]);
-      if (!scopes.has(scope) && scopes.size >= maxScopes)
-        return skipped(skip, entry, `more than ${maxScopes} env and product pairs`);
-      scopes.add(scope);
-      const count = (keys.get(home) ?? 0) + Number(entry.cache !== undefined && !entry.updates);
-      if (count > cache.max) return skipped(skip, entry, `more than ${cache.max} keys`);
-      keys.set(home, count);
-      return [[entry, home]];
-    })
-    .reverse();
+  return latestFirst(entries, (entry) => {
+    const home = registry.seek(entry.tag, entry.env, entry.product);
+    if (!home) return skipped(skip, entry, 'no such fallback is defined in this env and product');
+    const scope = JSON.stringify([entry.env, entry.product]);
+    if (!scopes.has(scope) && scopes.size >= maxScopes)
+      return skipped(skip, entry, `more than ${maxScopes} env and product pairs`);
+    scopes.add(scope);
+    return [{ entry, home }];
+  });
+}
+
+/** The keys that there is room for: in the LRU or, with updates of their own, beside it. */
+function keysWithRoom(memory: Machines, housed: readonly Housed[], skip: Skip): readonly Housed[] {
+  const { max } = memory.options.cache;
+  const counts = new Map<Home, { inLru: number; pinned: number }>();
+  const keys = housed.filter(({ entry }) => entry.cache !== undefined);
+  return latestFirst(keys, ({ entry, home }) => {
+    const count = counts.get(home) ?? { inLru: 0, pinned: home.keyed?.amended ?? 0 };
+    counts.set(home, count);
+    const own = entry.updates && ownUpdates(memory, home, entry, count.pinned < max, skip);
+    if (own) count.pinned++;
+    else if (++count.inLru > max) return skipped(skip, entry, `more than ${max} keys`);
+    return [{ entry, home, own }];
+  });
+}
+
+/** The most recently used come last, and are the ones to keep. */
+function latestFirst<T>(items: readonly T[], kept: (item: T) => Housed[]): readonly Housed[] {
+  return [...items].reverse().flatMap(kept).reverse();
+}
+
+/** What a key's own updates make of it, unless they are refused. */
+function ownUpdates(memory: Machines, home: Home, entry: Revived, hasRoom: boolean, skip: Skip): Amended | undefined {
+  const below = memory.unit(entry)?.updates ?? NO_UPDATES;
+  const amended = amendedBy(memory, home, [below], entry);
+  const refusal = hasRoom ? reasonsOf(amended) : 'too many keys have some';
+  if (!amended.issues && !refusal) return amended.value;
+  skip(entry, `its updates are refused: ${refusal}`);
+  return undefined;
 }
 
 function skipped(skip: Skip, entry: Parameters<Skip>[0], reason: string): [] {
@@ -199,17 +232,12 @@ function amendUnit(memory: Machines, home: Home, entry: Revived, now: number, sk
   memory.release(machine);
 }
 
-function restoreMachine(memory: Machines, home: Home, entry: Revived, now: number, skip: Skip): void {
-  // What is to be pinned costs no other key its place.
+function restoreMachine(memory: Machines, { entry, home, own }: Housed, now: number, skip: Skip): void {
   const address = addressOf(entry);
-  const machine = memory.hold(address, home, address, entry.updates !== undefined);
+  // What is to be pinned costs no other key its place.
+  const machine = memory.hold(address, home, address, own !== undefined);
   const { unit } = machine;
-  if (entry.cache !== undefined && entry.updates) {
-    const amended = amendedBy(memory, home, [unit.updates], entry);
-    const refusal = memory.canPin(home) ? reasonsOf(amended) : 'too many keys have some';
-    if (amended.issues || refusal) skip(entry, `its updates are refused: ${refusal}`);
-    else pin(machine, amended.value.updates, amended.value.configuration);
-  }
+  if (own) pin(machine, own.updates, own.configuration);
   if (entry.cache !== undefined) machine.revisions = entry.revision;
   machine.triggers = entry.triggers;
   machine.recoveries = entry.recoveries;
@@ -228,7 +256,7 @@ function restoreHealth({ healths }: Machines, unit: Unit, entry: Revived, now: n
     } else if (revived.phase === 'unhealthy')
       skip(
         entry,
-        `the health of ${show(revived.provider)}, which has neither breaker nor health check here, is left out`,
+        `the health of ${spelt(revived.provider)}, which has neither breaker nor health check here, is left out`,
       );
   }
   const { primary } = entry;

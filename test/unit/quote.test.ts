@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { conceal, discreet, errorText, plain, quote, show } from '../../src/quote.ts';
+import { conceal, discreet, errorText, plain, quote, show, spelt } from '../../src/quote.ts';
 
 const revoked = () => {
   const { proxy, revoke } = Proxy.revocable({}, {});
@@ -26,6 +26,7 @@ describe('show', () => {
     [Symbol('secret'), 'a symbol'],
     [() => 1, 'a function'],
     [[1, 2], 'an array'],
+    [[], 'an empty array'],
     [{ a: 1 }, 'an object'],
     [new Date(0), 'an object'],
     [Object.create(null), 'an object'],
@@ -39,6 +40,14 @@ describe('show', () => {
 
   it('cuts no secret in two', () => {
     expect(show(`Bearer ${'s'.repeat(100)}`)).not.toContain('s'.repeat(2));
+  });
+});
+
+describe('spelt', () => {
+  it('shows a name whole, for as long as names may be', () => {
+    expect(spelt('a "b"')).toBe('"a \\"b\\""');
+    expect(spelt('x'.repeat(128))).toBe(`"${'x'.repeat(128)}"`);
+    expect(spelt('x'.repeat(129))).toBe('a string of 129 characters');
   });
 });
 
@@ -116,6 +125,24 @@ describe('plain', () => {
       attempts: [{ error: 'Error: 401 for [token]' }],
       text: 'a [token]',
     });
+  });
+
+  it("leaves what is the user's own alone, but for the token", () => {
+    const own = {
+      cause: { order: 1 },
+      error: null,
+      errors: [{ line: 1 }, 'secret'],
+      lastError: 5,
+      input: { cause: 2 },
+    };
+    const told = { ...own, errors: [{ line: 1 }, '[token]'] };
+    const writes = { toJSON: () => ({ error: 'secret' }) };
+    expect(plain({ input: own, output: own, config: { own, writes } }, 'secret')).toEqual({
+      input: told,
+      output: told,
+      config: { own: told, writes: { error: '[token]' } },
+    });
+    expect(plain({ input: { ...own, writes } })).toEqual({ input: { ...own, writes } });
   });
 
   it('leaves numbers, flags and null as they are', () => {

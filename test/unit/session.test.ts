@@ -300,6 +300,36 @@ describe('no text shows a token', () => {
     expect((made[3] as FallbackError).message).toContain('401 for [token]');
   });
 
+  it('in what is said of a verify, or of an output that a schema refuses', async () => {
+    const verify = async () => TOKEN as never;
+    const run = (_: unknown, { signal }: Context) =>
+      new Promise((_resolve, reject) => signal.addEventListener('abort', reject));
+    const unsure = engineOf({ providers: [{ name: 'a', run, timeout: 5, inDoubt: 'verify', verify }] });
+    const call = errorOf(unsure.trigger({ session }));
+    await unsure.clock.runUntilIdle();
+    const { errors = [], code } = await call;
+    expect(code).toBe('ERR_IN_DOUBT');
+    expect((errors[1] as Error).message).toBe(
+      'expected { done: true, output } or { done: false } of the verify of "a", got "[token]"',
+    );
+    const output = z.record(z.string(), z.number());
+    const refused = engineOf({ output, providers: [{ name: 'a', run: () => ({ [TOKEN]: 'x' }) }] });
+    const error = await errorOf(refused.trigger({ session }));
+    const [first] = error.errors as [{ message: string; issues: object[] }];
+    expect(first.issues).toMatchObject([{ path: '[token]' }]);
+    expect(shows(textsOf(error) + first.message + JSON.stringify(first), TOKEN)).toBe(false);
+  });
+
+  it('in what an input writes of itself', async () => {
+    const { fallback, trigger } = engineOf({ providers: [{ name: 'a', run: leak, inDoubtWhen: () => true }] });
+    const texts: string[] = [];
+    fallback.on('in-doubt', (event) => texts.push(JSON.stringify(event)));
+    await errorOf(trigger({ session, input: { toJSON: () => ({ hi: TOKEN }), deep: { toJSON: () => TOKEN } } }));
+    expect(texts).toHaveLength(1);
+    expect(texts.join()).toContain('"input":{"hi":"[token]"}');
+    expect(shows(texts.join(), TOKEN)).toBe(false);
+  });
+
   it('in the event of an attempt that comes too late', async () => {
     const { fallback, trigger, clock } = engineOf({
       providers: [
@@ -436,6 +466,43 @@ describe('no text shows a token', () => {
       const error = await errorOf(fallback.wrap('x', leak, { session, env: () => 'elsewhere' })());
       expect(error.code).toBe('ERR_UNKNOWN_FALLBACK');
       expect(shows(textsOf(error), TOKEN)).toBe(false);
+    });
+
+    it('where a function among its options throws it, or makes something wrong of it', async () => {
+      const { fallback } = engineOf({ providers: [{ name: 'a', value: 1 }] });
+      const made = TOKEN as never;
+      const options: object[] = [
+        { cache: leak },
+        { cache: () => ({ tenant: TOKEN }) },
+        { env: leak },
+        { id: leak },
+        { id: () => '' },
+        { deadline: leak },
+        { deadline: () => made },
+        { signal: leak },
+        { signal: () => made },
+      ];
+      for (const option of options) {
+        for (const given of [session, () => session]) {
+          const error = await errorOf(fallback.wrap('x', leak, { ...option, session: given })());
+          expect(error.code).toBe('ERR_INVALID_REQUEST');
+          expect([Object.keys(option), shows(textsOf(error), TOKEN)]).toEqual([Object.keys(option), false]);
+        }
+      }
+    });
+
+    it('where the function that makes the session throws', async () => {
+      const { fallback } = engineOf({ providers: [{ name: 'a', value: 1 }] });
+      const thrown = () => {
+        throw new Error('no session');
+      };
+      for (const option of [{}, { id: thrown }]) {
+        const error = await errorOf(fallback.wrap('x', leak, { ...option, session: thrown })());
+        expect([error.code, error.message]).toEqual([
+          'ERR_INVALID_REQUEST',
+          expect.stringContaining("expected functions that make options of the call's arguments, got one that threw"),
+        ]);
+      }
     });
 
     it('where its session is malformed', async () => {

@@ -29,8 +29,8 @@ export class UnitModel {
   layer: Layer = NO_LAYER;
   config: ConfigModel;
   revisions = 0;
-  /** When `maxRetries` was last changed for all. */
-  limitedAt = 0;
+  /** The `maxRetries` that were in force for all, and until when; without those that a greater one has come after. */
+  #limits: readonly { readonly most: number; readonly until: number }[] = [];
 
   constructor(home: HomeModel) {
     this.home = home;
@@ -41,9 +41,16 @@ export class UnitModel {
     this.layer = layer;
     const config = configOf(this.home.facts, layer);
     if (config.signature === this.config.signature) return;
-    if (config.maxRetries !== this.config.maxRetries) this.limitedAt = now;
+    const most = this.config.maxRetries;
+    if (config.maxRetries !== most)
+      this.#limits = [...this.#limits.filter((limit) => limit.most > most), { most, until: now }];
     this.config = config;
     this.revisions++;
+  }
+
+  /** Since when so many failures are too many. */
+  limitedAt(failures: number): number {
+    return this.#limits.findLast(({ most }) => most >= failures)?.until ?? 0;
   }
 }
 
@@ -117,7 +124,7 @@ export class MachineModel {
   }
 
   /** `exhausted ⇔ failures > maxRetries`, by the newest configuration; what this changes began at `since`. */
-  catchUp(since = this.unit.limitedAt): void {
+  catchUp(since = this.unit.limitedAt(this.failures)): void {
     const isSpent = this.failures > this.config.maxRetries;
     if (this.phase === 'triggered' && isSpent) {
       this.#enter('cooling', since);

@@ -302,6 +302,28 @@ describe('settings', () => {
     );
   });
 
+  it('cannot put out what every fallback has, for whatever input', async () => {
+    const taking = z
+      .object({ region: z.string().default('eu') })
+      .transform(({ region }) => (region === 'eu' ? { region } : { region, maxRetries: 77, providers: 'x' }));
+    const { update, inspect } = engineOf({ ...plain, settings: taking });
+    const before = inspect();
+    const { issues } = (await refusal(update({ region: 'us' }))) as unknown as { issues: unknown };
+    const message = (key: string) => `expected settings with keys of their own, got "${key}" of their schema`;
+    expect(issues).toEqual([
+      { path: 'maxRetries', message: message('maxRetries') },
+      { path: 'providers', message: message('providers') },
+    ]);
+    expect(inspect()).toEqual(before);
+  });
+
+  it('names a long name in full', async () => {
+    const [known, asked] = ['1', '2'].map((end) => `payment-provider-of-the-first-region-west-${end}`);
+    const { update } = engineOf({ tag: 'x', providers: [{ name: known, value: 1 }] });
+    const { message } = await refusal(update({ fallbackProvider: asked }));
+    expect(message).toContain(`unknown provider "${asked}"; did you mean "${known}"?`);
+  });
+
   it('know any key where their schema is loose', async () => {
     expect((await engineOf({ ...plain, settings: loose }).update({ anything: [1] })).config).toMatchObject({
       anything: [1],

@@ -116,7 +116,11 @@ describe('options of createDuctape', () => {
       fallbacks: [],
       env: 'prd',
       product: 'payments',
-      sessions: { user: () => {} },
+      sessions: {
+        user() {
+          return this;
+        },
+      },
       cache: { max: 1, ttl: 2_147_483_647 },
       timeout: 0,
       maxScopes: 1,
@@ -124,7 +128,13 @@ describe('options of createDuctape', () => {
       random: () => 0,
       nonce: 'n',
     };
-    expect(readEngineOptions(options)).toEqual({ ...options, sessions: new Map(Object.entries(options.sessions)) });
+    const { sessions, ...others } = readEngineOptions(options);
+    const { sessions: verifiers, ...given } = options;
+    expect(others).toEqual(given);
+    // As methods of the object that they stand in.
+    expect([...(sessions ?? [])].map(([tag, verify]) => [tag, (verify as () => unknown)()])).toEqual([
+      ['user', verifiers],
+    ]);
     expect(readEngineOptions({ timeout: null, cache: {} })).toEqual({ timeout: null, cache: {}, fallbacks: [] });
   });
 

@@ -527,10 +527,11 @@ describe('what ends the call ends both', () => {
     const { api, clock, starts } = hanging();
     const error = thrownBy(api.run(TRIGGER, { deadline: 100 }));
     await clock.advance(100);
-    const { code, errors, attempts } = await error;
+    const { cause, code, errors, attempts } = await error;
     expect(code).toBe('ERR_FALLBACK_FAILED');
-    expect(errors).toEqual(attempts.map((attempt) => attempt.error));
-    expect(errors[0]).toMatchObject({ code: 'ERR_DEADLINE' });
+    expect(errors).toMatchObject([{ code: 'ERR_DEADLINE' }]);
+    expect(cause).toBe(errors[0]);
+    for (const attempt of attempts) expect(attempt.error).toBe(errors[0]);
     expect(story(attempts).sort()).toEqual([
       ['a', 'timed-out', 100],
       ['b', 'timed-out', 90],

@@ -405,8 +405,26 @@ describe('an exhausted fallback', () => {
     expect(await refused({})).toBeInstanceOf(FallbackExhaustedError);
     // Nobody else has a turn.
     expect(asked).not.toHaveBeenCalled();
-    expect(await refused({ may: 'throw' })).toBeInstanceOf(FallbackExhaustedError);
+    const broken = await refused({ may: 'throw' });
+    expect(broken).toBeInstanceOf(FallbackExhaustedError);
+    expect(broken).toMatchObject({ errors: [{ message: 'when is broken' }], cause: { message: 'when is broken' } });
+    expect(await refused({})).not.toHaveProperty('errors');
     expect(await run({ may: true })).toMatchObject({ output: 'fresh', stale: true });
+  });
+
+  it('tells of a key that throws, in the refusal', async () => {
+    const key = ({ of }: { of?: unknown }) => {
+      if (of === 'broken') throw new Error('key is broken');
+      return 'any';
+    };
+    const down = { name: 'bank', run: () => Promise.reject(new Error('down')) };
+    const providers = [down, { ...old, lastGood: { maxAge: 1_000, key } }];
+    const { refused } = engine({ maxRetries: 0, providers });
+    await refused({});
+    expect(await refused({ of: 'broken' })).toMatchObject({
+      code: 'ERR_FALLBACK_EXHAUSTED',
+      errors: [{ message: 'key is broken' }],
+    });
   });
 
   const exhausting = { maxRetries: 0, resetAfter: 'never' };

@@ -1085,6 +1085,8 @@ describe('ctx', () => {
       ['one', 1, 'failed'],
       ['one', 2, 'failed'],
     ]);
+    // What a provider is shown of them is not to be forged.
+    expect(Object.isFrozen(third?.previous[0])).toBe(true);
     expect(third?.config).toMatchObject({ region: 'eu', maxRetries: 10, resetAfter: 30_000 });
     expect(third?.session).toMatchObject({ tag: 'user', token: 'secret', verified: false });
     expect(third?.remaining()).toBe(90);

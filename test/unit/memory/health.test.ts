@@ -390,7 +390,10 @@ describe('restore, where the definition has changed', () => {
     const one = engine({ one: {} });
     await one.byHand('unhealthy');
     const other = engine({ one: {} });
-    expect(other.api.restore(json(one.api.snapshot()))).toEqual({ restored: 1, skipped: [] });
+    const snapshot = json(one.api.snapshot());
+    // Which waits for nothing.
+    expect(snapshot.machines[0].health).toEqual([{ provider: 'one', snapshot: expect.anything() }]);
+    expect(other.api.restore(snapshot)).toEqual({ restored: 1, skipped: [] });
     expect(await other.fire()).toMatchObject({ provider: 'two', attempts: [{ reason: 'unhealthy' }, {}] });
     await other.byHand('healthy');
     other.run.mockResolvedValueOnce('called');

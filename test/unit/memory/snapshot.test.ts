@@ -74,6 +74,21 @@ describe('snapshot', () => {
     ]);
   });
 
+  it('holds a key that has its place in the LRU, used or not', async () => {
+    const make = () => engine({ maxRetries: 0, cache: { max: 2 } });
+    const one = make();
+    await one.fail({ cache: 'a' });
+    await one.api.run({ ...update, cache: 'b', input: { region: 'us' } });
+    await one.api.run({ ...place, action: 'reset', cache: 'b', input: { config: true } });
+    const other = make();
+    expect(other.api.restore(json(one.api.snapshot()))).toEqual({ restored: 2, skipped: [] });
+    for (const { fail } of [one, other]) await fail({ cache: 'c' });
+    expect([one, other].map(({ state }) => ['a', 'b', 'c'].map((cache) => state({ cache }).state))).toEqual([
+      ['idle', 'idle', 'exhausted'],
+      ['idle', 'idle', 'exhausted'],
+    ]);
+  });
+
   it('holds no error, and no configuration but the updates', async () => {
     const { api, fail } = engine();
     await api.run({ ...update, input: { maxRetries: 7 } });
@@ -355,6 +370,28 @@ describe('what restore skips, and reports', () => {
       expect(one.state(at)).toMatchObject({ state: 'triggered', failures: 1, triggers: 3, recoveries: 1 });
     }
     expect(one.state({ cache: 'm' }).config.deadline).toBe(5);
+  });
+
+  it('is a key that one whose updates are refused takes the place of', async () => {
+    const one = engine({ cache: { max: 2 } });
+    for (const cache of ['a', 'b']) await one.fail({ cache });
+    await one.api.run({ ...update, cache: 'c', input: { region: 'us' } });
+    await one.fail({ cache: 'c' });
+    const snapshot = json(one.api.snapshot());
+    for (const entry of snapshot.machines) if (entry.cache === 'c') entry.updates = { region: 3 };
+    const other = engine({ cache: { max: 2 } });
+    const evicted = vi.fn();
+    other.api.on('evicted', evicted);
+    const { restored, skipped } = other.api.restore(snapshot);
+    expect([restored, skipped.map(({ cache, reason }) => [cache, reason.slice(0, 23)])]).toEqual([
+      2,
+      [
+        ['a', 'more than 2 keys'],
+        ['c', 'its updates are refused'],
+      ],
+    ]);
+    expect(evicted).not.toHaveBeenCalled();
+    expect(['a', 'b', 'c'].map((cache) => other.state({ cache }).failures)).toEqual([0, 1, 1]);
   });
 
   it('is the least recently used where there are more keys than room', async () => {
