@@ -114,6 +114,7 @@ export interface WrapOptions<In, A extends readonly unknown[], R = unknown> exte
   readonly env?: PerCall<string, A> | undefined;
   readonly product?: PerCall<string, A> | undefined;
   readonly cache?: PerCall<string | undefined, A> | undefined;
+  /** Guards the fallback, not the primary, which runs first. */
   readonly session?: PerCall<ISession | undefined, A> | undefined;
   readonly signal?: PerCall<AbortSignal | undefined, A> | undefined;
   readonly id?: PerCall<string | undefined, A> | undefined;
@@ -124,14 +125,21 @@ export interface WrapOptions<In, A extends readonly unknown[], R = unknown> exte
 /** Options of `call`. */
 export interface CallOptions<R = unknown> extends Guarding<[], R>, Place, RunOptions {}
 
+/** An object of any kind, where any will do: an interface has no index signature, and is one all the same. */
+type AnyObject<T> = T extends readonly unknown[] | ((...args: never[]) => unknown)
+  ? T
+  : T extends object
+    ? AnyRecord
+    : T;
+
+type FirstOf<A extends readonly unknown[]> = A extends readonly [infer First, ...unknown[]] ? First : {};
+type Fits<First, In> = [First] extends [In] ? true : [AnyObject<First>] extends [In] ? true : false;
+
 /** The options of `wrap` may be left out where the first argument already fits as input. */
-type WrapArguments<In, A extends readonly unknown[], R> = (
-  A extends readonly [infer First, ...unknown[]]
-    ? First
-    : {}
-) extends In
-  ? [options?: WrapOptions<In, A, R>]
-  : [optionsWithInput: WrapOptions<In, A, R> & { readonly input: NonNullable<unknown> }];
+type WrapArguments<In, A extends readonly unknown[], R> =
+  Fits<FirstOf<A>, In> extends true
+    ? [options?: WrapOptions<In, A, R>]
+    : [optionsWithInput: WrapOptions<In, A, R> & { readonly input: NonNullable<unknown> }];
 
 /** The primary's arguments as they are: options that ask for fewer of them do not take the others away. */
 type Settled<A extends readonly unknown[]> = Extract<Given<A>, readonly unknown[]>;

@@ -50,6 +50,16 @@ describe('wrap', () => {
     void open({ id: '1', total: 5 }, true);
   });
 
+  it('takes any object for the input of a fallback without a schema, an interface too', () => {
+    expectTypeOf(wrap('page-failure', charge)).parameters.toEqualTypeOf<Parameters<typeof charge>>();
+    // @ts-expect-error a list is no input
+    wrap('page-failure', (_orders: Order[]) => 1);
+    // @ts-expect-error a text is none either
+    wrap('page-failure', (_id: string) => 1);
+    // @ts-expect-error nor is an order where a schema asks for something else
+    wrap('payment-failure', charge);
+  });
+
   it('keeps rest arguments', () => {
     const joined = wrap('page-failure', (first: { a: string }, ...rest: number[]) => first.a + rest.join());
     expectTypeOf(joined).parameters.toEqualTypeOf<[first: { a: string }, ...rest: number[]]>();
