@@ -165,6 +165,27 @@ describe('a machine is written whose', () => {
     expect(machines()).toMatchObject([{ triggers: 0, snapshot: { value: 'triggered', context: { failures: 2 } } }]);
   });
 
+  it('update has made it exhausted, with what it has waited since', async () => {
+    const { fire, update, clock, machines } = engine({ resetAfter: 100 });
+    for (let times = 0; times < 3; times++) await fire({ cache: 'k' });
+    await update({ maxRetries: 1 });
+    await clock.advance(40);
+    const exhausted = { value: { exhausted: 'cooling' }, context: { failures: 3 } };
+    expect(machines().find(({ cache }) => cache === 'k')).toMatchObject({ snapshot: exhausted, waited: 40 });
+  });
+
+  it('wait is over, since its probe was given up', async () => {
+    const { fire, clock, run, api, machines } = engine({ resetAfter: 100, maxRetries: 0 });
+    await fire();
+    await clock.advance(100);
+    run.mockImplementation(never);
+    const controller = new AbortController();
+    const probe = api.run({ fallback_tag: 'pay', action: 'trigger' }, { signal: controller.signal }).catch(() => {});
+    controller.abort();
+    await probe;
+    expect(machines()[0]?.waited).toBeNull();
+  });
+
   it('place tells when its env and product was last used; but not where it has never had a key', async () => {
     const { api, fire, machines } = engine();
     const breaker = { failures: 1, cooldown: 1 };
@@ -258,6 +279,42 @@ describe('a key', () => {
     expect([look({ cache: 'k' }).failures, look({ cache: 'k', env: 'dev' }).failures]).toEqual([1, 0]);
   });
 
+  it('stays where it is when another env and product makes room', async () => {
+    const { fire, run, look } = engine({}, { maxScopes: 2 });
+    await fire({ cache: 'k' });
+    run.mockResolvedValueOnce(1);
+    await fire({ env: 'dev', cache: 'k' });
+    await fire({ env: 'tst', cache: 'k' });
+    expect(look({ cache: 'k' }).failures).toBe(1);
+    expect(look({ env: 'dev', cache: 'k' }).triggers).toBe(0);
+  });
+
+  it('that comes back to the LRU pushes another out, which is told of at once', async () => {
+    const { run, fire, heard } = engine({}, { cache: { max: 1 } });
+    let land: (value: unknown) => void = () => {};
+    const landing = new Promise((resolve) => {
+      land = resolve;
+    });
+    run.mockReturnValueOnce(landing);
+    const first = fire({ cache: 'a' });
+    await fire({ cache: 'b' });
+    const evicted = () => heard.flatMap((event) => (event.type === 'evicted' ? [event.cache] : []));
+    expect(evicted()).toEqual([]);
+    land(1);
+    await first;
+    expect(evicted()).toEqual(['b']);
+  });
+
+  it('is none of the machine without one, whatever has a ttl', async () => {
+    const { fire, machines } = engine({}, { cache: { max: 2, ttl: 50 } });
+    for (const at of [{ cache: 'a' }, { cache: 'b' }, {}, {}]) await fire(at);
+    expect(machines().map(({ cache, triggers }) => [cache, triggers])).toEqual([
+      [undefined, 2],
+      ['a', 1],
+      ['b', 1],
+    ]);
+  });
+
   it('never meets one of another env, whatever it looks like', async () => {
     const { fire, look } = engine();
     const keys = ['a', '\0', '\u00001:a', '\u00002:a', 'a\0'];
@@ -273,6 +330,8 @@ it('a text of values tells one list from another with more of its own, and holes
   const numbered = Object.assign([1, 2], { '1x': 1 });
   class Listing extends Array<unknown> {}
   expect([canon(tagged), canon(numbered), canon(Listing.of(1, 2))]).toEqual([undefined, undefined, undefined]);
+  expect(canon(['a,string b'])).not.toBe(canon(['a', 'b']));
+  expect(canon([','])).not.toBe(canon(['', '']));
   // Its indices have two digits, too.
   expect(canon(Array.from({ length: 12 }))).toBeDefined();
   expect(canon([1, 2])).not.toBe(canon([1, 3]));
