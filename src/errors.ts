@@ -179,7 +179,7 @@ export class FallbackFailedError extends FallbackError {
   /** The machine's state after the failure. */
   readonly state: State;
   constructor(errors: readonly unknown[], attempts: readonly AttemptRecord[], state: State, where: Where) {
-    super(`${where.tag} failed: ${told(errors, attempts) || 'no provider was left to try'}`, where, errors);
+    super(`${where.tag} failed: ${told(errors, attempts) || nobodyLeft(attempts)}`, where, errors);
     this.attempts = attempts;
     this.state = state;
   }
@@ -324,6 +324,14 @@ function told(errors: readonly unknown[], attempts: readonly AttemptRecord[]): s
   const others = errors.filter((error) => !failed.some((attempt) => attempt.error === error));
   const texts = failed.map(({ provider, attempt, error }) => `${provider} #${attempt}: ${quote(error)}`);
   return [...texts, ...others.map(quote)].join('; ');
+}
+
+/** Why nobody was tried. */
+function nobodyLeft(attempts: readonly AttemptRecord[]): string {
+  if (attempts.length === 0) return 'no provider is enabled';
+  const skipped = attempts.filter(({ outcome }) => outcome === 'skipped');
+  const why = skipped.map(({ provider, reason = 'when' }) => `${provider} was skipped (${reason})`);
+  return ['no provider was left to try', ...why].join('; ');
 }
 
 /** For an error among other errors: the primary's is the cause of the whole, not of each. */

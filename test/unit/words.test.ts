@@ -258,7 +258,12 @@ describe('what an error says', () => {
     const say = (errors: readonly unknown[]) => new FallbackFailedError(errors, attempts, 'idle', where).message;
     expect(say([first, second, own])).toBe('pay failed: a #1: Error: first; c #2: Error: second; Error: own');
     expect(say([undefined])).toBe('pay failed: nothing');
-    expect(say([])).toBe('pay failed: no provider was left to try');
+    expect(say([])).toBe('pay failed: no provider was left to try; b was skipped (when)');
+    const busy = [{ ...attempts[1], reason: 'busy' }] as const;
+    expect(new FallbackFailedError([], busy, 'idle', where).message).toBe(
+      'pay failed: no provider was left to try; b was skipped (busy)',
+    );
+    expect(new FallbackFailedError([], [], 'idle', where).message).toBe('pay failed: no provider is enabled');
     expect(new InDoubtError('a', [first], attempts, where).message).toBe(
       'pay is in doubt: "a" may have done its work; a #1: Error: first',
     );
