@@ -260,9 +260,9 @@ export class Lanes {
       record = { provider, attempt, outcome: kind, error, duration };
       if (token !== undefined) discreet(record, token);
       if (kind !== 'aborted') {
-        // Two attempts end with one deadline, which is one error.
-        const isShared = flight.interruption && error === flight.interruption.error;
-        if (!isShared || !this.errors.includes(error)) this.errors.push(error);
+        // Of the deadline, with which two attempts may end, the trigger's failure tells once.
+        const isDeadline = flight.interruption && error === flight.interruption.error;
+        if (!isDeadline) this.errors.push(error);
         if (this.admission.isCurrent) this.admission.machine.lastError = { error, token };
       }
     }
