@@ -11,7 +11,7 @@ const ROOT = resolve(import.meta.dirname, '../..');
 const DIST = resolve(ROOT, 'dist/index.js');
 
 /** Bytes of our own code, without its dependencies, minified and gzipped. */
-const OWN_CODE_LIMIT = 31_000;
+const OWN_CODE_LIMIT = 32_000;
 
 /** What every browser and worker has of the things the engine needs; no process, no Buffer. */
 function browserGlobals() {
