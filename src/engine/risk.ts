@@ -77,13 +77,20 @@ export function addressed(call: Protected): Addressed {
 }
 
 /** As much of where as is known before the call has a flight; its token is asked for only where something is told. */
-export function whereOf(risk: Risk, args: Args): Where {
-  return {
-    tag: risk.tag,
-    get token() {
-      return tokenOf(() => risk.session(args));
-    },
-  };
+export class Whereabouts implements Where {
+  readonly tag: string;
+  readonly #risk: Risk;
+  readonly #args: Args;
+
+  constructor(risk: Risk, args: Args) {
+    this.tag = risk.tag;
+    this.#risk = risk;
+    this.#args = args;
+  }
+
+  get token(): string | undefined {
+    return tokenOf(() => this.#risk.session(this.#args));
+  }
 }
 
 function tokenOf(make: () => unknown): string | undefined {

@@ -18,7 +18,16 @@ import { protectPlainly } from './plain-call.ts';
 import { PrimaryAttempt, PrimaryContext } from './primary.ts';
 import { rejected } from './rejected.ts';
 import { fallBack, type Guard, giveUp, rememberPrimary, rescue } from './rescue.ts';
-import { type Addressed, type Args, addressed, made, type Protected, type Risk, standing, whereOf } from './risk.ts';
+import {
+  type Addressed,
+  type Args,
+  addressed,
+  made,
+  type Protected,
+  type Risk,
+  standing,
+  Whereabouts,
+} from './risk.ts';
 import { type Engine, refuseIfClosed } from './run.ts';
 
 /** The primary with its fallback behind it. @throws InvalidRequestError, UnknownFallbackError, EngineClosedError */
@@ -119,7 +128,7 @@ function riskOf(
 function protect(engine: Engine, risk: Risk, self: unknown, args: Args): Promise<unknown> {
   try {
     refuseIfClosed(engine);
-    const where = whereOf(risk, args);
+    const where = new Whereabouts(risk, args);
     const limits = readRunOptions(
       made(where, () => risk.limits(args)),
       where,

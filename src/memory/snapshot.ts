@@ -190,7 +190,7 @@ function keysWithRoom(memory: Machines, housed: readonly Housed[], skip: Skip): 
   const counts = new Map<Home, { inLru: number; pinned: number }>();
   const keys = housed.filter(({ entry }) => entry.cache !== undefined);
   return latestFirst(keys, ({ entry, home }) => {
-    const count = counts.get(home) ?? { inLru: 0, pinned: home.keyed?.amended ?? 0 };
+    const count = counts.get(home) ?? { inLru: 0, pinned: 0 };
     counts.set(home, count);
     const own = entry.updates && ownUpdates(memory, home, entry, count.pinned < max, skip);
     if (own) count.pinned++;
