@@ -11,7 +11,8 @@ import { Events } from './events.ts';
 import { inspect } from './memory/inspect.ts';
 import { Machines } from './memory/machines.ts';
 import { Registry } from './memory/registry.ts';
-import { restoreSnapshot, takeSnapshot } from './memory/snapshot.ts';
+import { restoreSnapshot } from './memory/restore.ts';
+import { takeSnapshot } from './memory/snapshot.ts';
 import type { Clock, DuctapeOptions, Fallback } from './types.ts';
 import type { Ductape } from './typing.ts';
 
