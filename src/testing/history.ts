@@ -194,9 +194,9 @@ function* simplerCommands(command: Command): Generator<Command> {
   if (command.type !== 'trigger') return;
   for (const faults of simplerFaults(command.faults)) yield { ...command, faults };
   const { aftermath } = command;
-  for (const of of ['verify', 'compensate'] as const) {
-    for (const faults of simplerFaults(aftermath?.[of] ?? {}))
-      yield { ...command, aftermath: { ...aftermath, [of]: faults } };
+  for (const asked of ['verify', 'compensate'] as const) {
+    for (const faults of simplerFaults(aftermath?.[asked] ?? {}))
+      yield { ...command, aftermath: { ...aftermath, [asked]: faults } };
   }
 }
 

@@ -50,11 +50,11 @@ function* breaches({ trace, calls, unsettled, leaks }: Outcome, { providers }: R
 
 /** Law 2. */
 function* order(number: number, calls: readonly Call[], names: readonly string[]): Generator<string> {
-  const first = calls[0]?.config.fallbackProvider;
-  const rank = ({ provider, attempt }: Call) => (provider === first ? -1 : names.indexOf(provider)) * 1_000 + attempt;
+  const place = ({ provider, config }: Call) => (provider === config.fallbackProvider ? -1 : names.indexOf(provider));
   for (const [index, call] of calls.entries()) {
     const before = calls[index - 1];
-    if (before && rank(before) >= rank(call))
+    if (!before || place(before) < place(call)) continue;
+    if (place(before) > place(call) || before.attempt >= call.attempt)
       yield `law 2: trigger #${number} tried ${call.provider} after ${before.provider}`;
   }
 }
@@ -113,7 +113,8 @@ function* errors(trace: Trace): Generator<string> {
     const told = error.errors.filter((one) => !(one instanceof DeadlineError));
     const due = (met.get(trigger) ?? []).filter((one) => !(one instanceof DeadlineError));
     // Errors of shouldRetry and backoff come between; those of the attempts are all there, in order.
-    if (due.some((one) => !told.includes(one)))
-      yield `law 10: an error that trigger #${trigger} met is not in the error thrown`;
+    const theirs = told.filter((one) => due.includes(one));
+    if (due.some((one, index) => theirs[index] !== one))
+      yield `law 10: an error that trigger #${trigger} met is not in the error thrown, or not in order`;
   }
 }

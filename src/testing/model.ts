@@ -31,7 +31,7 @@ export class Model {
   }
 
   limits(key: number): { maxRetries: number; resetAfter: number } {
-    const own = key === 0 ? {} : (this.#own.get(key) ?? {});
+    const own = this.#own.get(key) ?? {};
     const resetAfter = own.resetAfter ?? this.#shared.resetAfter ?? this.#policy.resetAfter;
     return {
       maxRetries: own.maxRetries ?? this.#shared.maxRetries ?? this.#policy.maxRetries,
@@ -73,15 +73,14 @@ export class Model {
   }
 
   update(key: number, input: Amendments, now: number): void {
-    this.at(key);
+    const machine = this.at(key);
     if (key !== 0) this.#own.set(key, join(this.#own.get(key) ?? {}, input));
     else {
       const before = this.limits(0).maxRetries;
       this.#shared = join(this.#shared, input);
       if (this.limits(0).maxRetries !== before) this.#limitedAt = now;
     }
-    const machine = this.#machines.get(key);
-    if (machine) this.#law(machine, key, now);
+    this.#law(machine, key, now);
   }
 
   reset(key: number, { config = false, keys = false }, now: number): void {
@@ -121,7 +120,7 @@ export class Model {
   }
 }
 
+/** What is `undefined` says nothing; `null` takes back what was said before. */
 function join(before: Amendments, input: Amendments): Amendments {
-  const after = { ...before, ...input };
-  return Object.fromEntries(Object.entries(after).filter(([, value]) => value !== null && value !== undefined));
+  return { ...before, ...Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined)) };
 }

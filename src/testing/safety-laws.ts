@@ -190,8 +190,9 @@ function* compensation(outcome: Outcome, { name, idempotent, compensateRetries =
     if (calls.length === 0) yield `safety 3: ${what} is not the answer, and was never undone`;
     if (calls.length > 1 + compensateRetries) yield `safety 3: ${what} was to be undone ${calls.length} times`;
     if (calls.slice(0, -1).some(({ doneAt }) => doneAt !== undefined)) yield `safety 3: ${what} was undone twice`;
-    if (calls.some(({ output }) => !Object.is(output, first.output)))
-      yield `safety 3: ${what} was to be undone with ${json(calls[0]?.output)}, and had given ${json(first.output)}`;
+    const wrong = calls.find(({ output }) => !Object.is(output, first.output));
+    if (wrong)
+      yield `safety 3: ${what} was to be undone with ${json(wrong.output)}, and had given ${json(first.output)}`;
   }
   for (const [effect, [undoing]] of undone) {
     if (!undoing) continue;
@@ -260,6 +261,9 @@ function sorted(_: string, value: unknown): unknown {
 /** Milliseconds over which retries are counted. */
 const WINDOW = 10_000;
 
+/** What a sum of fractions may be off by. */
+const ROUNDING = 1e-9;
+
 /** Section 5. */
 function* budget(
   trace: Trace,
@@ -274,7 +278,7 @@ function* budget(
     const inWindow = calls.filter(({ at }) => at <= retry.at && at >= retry.at - WINDOW);
     const retries = inWindow.slice(0, inWindow.indexOf(retry) + 1).filter(({ attempt = 1 }) => attempt > 1).length;
     const firsts = inWindow.filter(({ attempt }) => attempt === 1).length;
-    if (retries > ratio * firsts + (minPerSecond * WINDOW) / 1_000) {
+    if (retries > ratio * firsts + (minPerSecond * WINDOW) / 1_000 + ROUNDING) {
       yield `safety 5: ${name} was retried ${retries} times for ${firsts} first attempts within 10 s`;
       return;
     }

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import type { State } from '../index.ts';
 
 /** What a simulated provider does at one call. */
@@ -162,6 +163,6 @@ export function json(value: unknown): string {
   try {
     return JSON.stringify(value) ?? String(value);
   } catch {
-    return String(value);
+    return fc.stringify(value);
   }
 }

@@ -55,6 +55,7 @@ export class Witness {
       this.#admitted.set(number, { key, generation: this.#model.at(key).generation });
       this.#stand(key, event.state);
     } else if (type === 'recovered' || type === 'failed') {
+      if (!this.#letIn.has(number)) this.faults.push(`law 1: trigger #${number} ${type} without having been let in`);
       this.#settle(number, type, at);
       this.#stand(key, event.state);
     } else if (type === 'updated') this.#model.update(key, this.#updating, at);
@@ -85,6 +86,8 @@ export class Witness {
   told(number: number, type: TraceType, isAgain: boolean): void {
     if (isAgain) this.faults.push(`law 1: trigger #${number} settled twice`);
     const verdict = this.#verdicts.get(number);
+    const isUnheard = !verdict && this.#letIn.has(number) && type !== 'rejected';
+    if (isUnheard) this.faults.push(`law 1: trigger #${number} ${type}, and no event said so`);
     if (verdict && verdict !== type)
       this.faults.push(`law 1: trigger #${number} ${verdict}, but its caller was told ${type}`);
   }
@@ -98,7 +101,7 @@ export class Witness {
   /** Holds each machine against the model; `over` are the triggers that have ended. */
   compare(after: Command['type'], keys: number, over: readonly number[], look: (key: number) => Seen): void {
     // What is over without a verdict gave up its place.
-    for (const number of over) if (this.#admitted.has(number)) this.#settle(number, 'none', this.#sight.now());
+    for (const number of over) this.#settle(number, 'none', this.#sight.now());
     for (let key = 0; key <= keys; key++) {
       const { state, failures, retryAfter } = look(key);
       const { phase, failures: expected, since } = this.#model.at(key);
