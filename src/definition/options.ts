@@ -4,7 +4,6 @@ import type { Clock, Issue, RunOptions, SessionVerifier } from '../types.ts';
 import {
   type AnyFunction,
   a,
-  anything,
   check,
   duration,
   fields,
@@ -19,6 +18,7 @@ import {
   once,
   orNull,
   type Refusal,
+  record,
   type Shape,
   text,
   under,
@@ -26,6 +26,7 @@ import {
   unreadable,
 } from './check.ts';
 import { bound } from './provider.ts';
+import { sessionShape } from './request.ts';
 import { breaker, doubtFaults, doubtFields } from './safety.ts';
 
 function isSignal(value: unknown): boolean {
@@ -42,7 +43,31 @@ const runOptionsShape = once(() => fields({ signal: maybe(signal()), deadline: m
 const NO_OPTIONS: RunOptions = Object.freeze({});
 
 export function readRunOptions(raw: unknown, where: Where): RunOptions {
-  return raw === undefined ? NO_OPTIONS : accepted(check(runOptionsShape(), raw), where);
+  if (raw === undefined) return NO_OPTIONS;
+  const checked = check(runOptionsShape(), raw);
+  if (!checked.issues) return checked.value;
+  const { tag, env, product, cache, token } = where;
+  return accepted(checked, { id: new Asked(raw).id, tag, env, product, cache, token });
+}
+
+/** What is known of a call whose options are not read yet, right or wrong: its id, and which fallback it names. */
+export class Asked implements Where {
+  readonly tag: string | undefined;
+  readonly #options: unknown;
+
+  constructor(options: unknown, tag?: unknown) {
+    this.tag = isText(tag) ? tag : undefined;
+    this.#options = options;
+  }
+
+  get id(): string | undefined {
+    try {
+      const { id } = Object(this.#options) as { readonly id?: unknown };
+      return isText(id) ? id : undefined;
+    } catch {
+      return undefined;
+    }
+  }
 }
 
 const resetShape = once(() => fields({ config: maybe(flag()), keys: maybe(flag()) }));
@@ -139,7 +164,7 @@ const wrapShape = once(() => {
     env: name,
     product: name,
     cache: name,
-    session: perCall('a session', isObject),
+    session: perCall('a session { tag, token }', (value) => !check(sessionShape(), value).issues),
     signal: perCall('an AbortSignal', isSignal),
     id: name,
     deadline: perCall('milliseconds', isDuration),
@@ -154,17 +179,17 @@ export type WrapSettings = {
   readonly [K in keyof Infer<ReturnType<typeof wrapShape>>]?: Infer<ReturnType<typeof wrapShape>>[K];
 };
 
-export function readWrapOptions(raw: unknown): WrapSettings {
-  return undoubtful(accepted(check(wrapShape(), raw === undefined ? {} : raw), {}));
+export function readWrapOptions(raw: unknown, where: Where = {}): WrapSettings {
+  return undoubtful(accepted(check(wrapShape(), raw === undefined ? {} : raw), where), where);
 }
 
 const callShape = once(() =>
   fields({
-    input: maybe(anything()),
+    input: maybe(record()),
     env: maybe(text()),
     product: maybe(text()),
     cache: maybe(text()),
-    session: maybe(anything()),
+    session: maybe(sessionShape()),
     signal: maybe(signal()),
     id: maybe(text()),
     deadline: maybe(duration()),
@@ -179,13 +204,13 @@ export type CallSettings = {
   readonly [K in keyof Infer<ReturnType<typeof callShape>>]?: Infer<ReturnType<typeof callShape>>[K];
 };
 
-export function readCallOptions(raw: unknown): CallSettings {
-  return undoubtful(accepted(check(callShape(), raw === undefined ? {} : raw), {}));
+export function readCallOptions(raw: unknown, where: Where = {}): CallSettings {
+  return undoubtful(accepted(check(callShape(), raw === undefined ? {} : raw), where), where);
 }
 
 /** Options whose parts fit together. @throws InvalidRequestError */
-function undoubtful<T extends Parameters<typeof doubtFaults>[0]>(options: T): T {
+function undoubtful<T extends Parameters<typeof doubtFaults>[0]>(options: T, where: Where): T {
   const issues = doubtFaults(options, '');
-  if (issues.length > 0) throw new InvalidRequestError(issues);
+  if (issues.length > 0) throw new InvalidRequestError(issues, where);
   return options;
 }

@@ -31,7 +31,7 @@ const ACTIONS: readonly string[] = ['trigger', 'update', 'reset'];
 const REQUEST_KEYS = new Set(['env', 'product', 'fallback_tag', 'action', 'input', 'session', 'cache']);
 const NO_INPUT: Readonly<Record<string, unknown>> = Object.freeze({});
 
-const sessionShape = once(() => fields({ tag: text(), token: text() }));
+export const sessionShape = once(() => fields({ tag: text(), token: text() }));
 
 const requestShape = once(() =>
   fields({
@@ -123,10 +123,10 @@ export function placed(given: Partial<Defaults>, defaults: Defaults, where: Wher
 
 /** Tells as much of where as can be read. The token above all: it must not be shown. */
 function refuse(refusal: Refusal, raw: unknown, { id, primary }: Where = {}): never {
-  throw new InvalidRequestError(refusal.issues, { ...whereOf(raw), id, primary }, refusal.thrown);
+  throw new InvalidRequestError(refusal.issues, { ...legible(raw), id, primary }, refusal.thrown);
 }
 
-function whereOf(raw: unknown): Where {
+function legible(raw: unknown): Where {
   const read = (...path: readonly string[]): string | undefined => {
     try {
       const found = path.reduce((value, key) => (value as Record<string, unknown> | undefined)?.[key], raw);

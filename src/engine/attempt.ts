@@ -95,20 +95,11 @@ export abstract class Attempt implements Waiter {
     this.isBegun = true;
     try {
       const result = this.work();
-      if (isThenable(result)) {
-        this.#followWork(result);
-        this.#pend(timeout, start);
-      } else if (this.outcome) this.landed(result);
-      else {
-        this.landed(result);
-        const verdict = this.judge(result);
-        if (isThenable(verdict)) {
-          this.#followVerdict(verdict);
-          this.#pend(timeout, start);
-        } else this.end(verdict);
-      }
+      if (isThenable(result)) this.#followWork(result);
+      else this.#weigh(result);
+      this.#pend(timeout, start);
     } catch (error) {
-      this.end(failed(error));
+      this.#fail(error);
     }
   }
 
@@ -178,7 +169,7 @@ export abstract class Attempt implements Waiter {
       }
       const verdict = this.judge(output);
       if (isThenable(verdict)) this.#followVerdict(verdict);
-      else this.end(verdict);
+      else this.#take(verdict);
     } catch (error) {
       this.#fail(error);
     }

@@ -1,6 +1,6 @@
 import type { Checked } from '../definition/check.ts';
 import { parted, readUpdate } from '../definition/config.ts';
-import { readReset, readRunOptions } from '../definition/options.ts';
+import { Asked, readReset, readRunOptions } from '../definition/options.ts';
 import { type Defaults, type Request, readRequest } from '../definition/request.ts';
 import { isThenable } from '../definition/standard.ts';
 import { EngineClosedError, InvalidConfigError, type Where } from '../errors.ts';
@@ -29,7 +29,7 @@ export function run(engine: Engine, raw: unknown, rawOptions: unknown): Promise<
   let flight: Flight | undefined;
   try {
     refuseIfClosed(engine);
-    const request = readRequest(raw, engine.defaults);
+    const request = readRequest(raw, engine.defaults, rawOptions === undefined ? undefined : new Asked(rawOptions));
     const options = readRunOptions(rawOptions, request);
     flight = new Flight(engine.flights, options.id);
     flight.locate(request);

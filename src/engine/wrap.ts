@@ -1,5 +1,6 @@
 import { type AnyFunction, isFunction, isText } from '../definition/check.ts';
 import {
+  Asked,
   type CallSettings,
   readCallOptions,
   readRunOptions,
@@ -8,7 +9,7 @@ import {
 } from '../definition/options.ts';
 import { placed } from '../definition/request.ts';
 import { type Breaker, doubtsOf, NO_DOUBTS } from '../definition/safety.ts';
-import { InvalidRequestError } from '../errors.ts';
+import { InvalidRequestError, type Where } from '../errors.ts';
 import type { Health } from '../memory/health.ts';
 import { show } from '../quote.ts';
 import type { RunOptions } from '../types.ts';
@@ -38,7 +39,8 @@ export function wrap(
   rawOptions: unknown,
 ): (this: unknown, ...args: Args) => Promise<unknown> {
   refuseIfClosed(engine);
-  return wrapped(engine, tag, functionOf(primary), readWrapOptions(rawOptions));
+  const where = new Asked(rawOptions, tag);
+  return wrapped(engine, tag, functionOf(primary, where), readWrapOptions(rawOptions, where));
 }
 
 /** The same, of what has been checked. */
@@ -69,7 +71,8 @@ export function wrapped(
 /** One risky call, here and now. */
 export async function call(engine: Engine, tag: unknown, primary: unknown, rawOptions: unknown): Promise<unknown> {
   refuseIfClosed(engine);
-  return called(engine, tag, functionOf(primary), readCallOptions(rawOptions));
+  const where = new Asked(rawOptions, tag);
+  return called(engine, tag, functionOf(primary, where), readCallOptions(rawOptions, where));
 }
 
 /** The same, of what has been checked. */
@@ -214,9 +217,9 @@ function tagOf({ registry, defaults }: Engine, tag: unknown, env: unknown, produ
   return registry.find({ tag, ...place }).definition.tag;
 }
 
-function functionOf(primary: unknown): AnyFunction {
+function functionOf(primary: unknown, where: Where): AnyFunction {
   if (isFunction(primary)) return primary;
-  throw new InvalidRequestError([{ path: 'primary', message: `expected a function, got ${show(primary)}` }]);
+  throw new InvalidRequestError([{ path: 'primary', message: `expected a function, got ${show(primary)}` }], where);
 }
 
 function chosen(option: unknown, args: Args): unknown {

@@ -218,7 +218,7 @@ export function late(stage: Stage, call: Call, event: FallbackEvent<'late'>): vo
   );
   const outcome = attempt?.came === 'error' ? 'rejected' : 'fulfilled';
   const isOver = attempt?.isGivenUp || (attempt === call.open && attempt?.doneAt === stage.now);
-  const isTrue = isOver && attempt?.doneAt !== undefined && attempt.isPromised && event.outcome === outcome;
+  const isTrue = isOver && attempt?.doneAt !== undefined && event.outcome === outcome;
   if (!attempt || !watch.holds('attempts', isTrue)) {
     throw watch.broken('attempts', `${event.provider} #${event.attempt} has ${event.outcome} late, it is said`, call);
   }

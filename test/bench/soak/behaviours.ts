@@ -40,7 +40,7 @@ export type Behaviour = (stage: Stage, call: Call, attempt: AttemptModel, ctx: C
 /** A promise that settles after some milliseconds, and the attempt with it. */
 function later(stage: Stage, attempt: AttemptModel, ms: number, isOutput: boolean, value: unknown): Promise<unknown> {
   const { time, clock } = stage;
-  attempt.isPromised = true;
+  attempt.isToSettle = true;
   return new Promise((resolve, reject) => {
     time.setTimeout(() => {
       attempt.come(isOutput ? 'output' : 'error', value, clock.now);
@@ -59,17 +59,14 @@ const NOW: Behaviour = (stage, _, attempt) => {
   attempt.come('output', output, stage.now);
   return output;
 };
-const SOON: Behaviour = async (stage, call, attempt, ctx) => {
-  attempt.isPromised = true;
-  return NOW(stage, call, attempt, ctx);
-};
+const SOON: Behaviour = async (stage, call, attempt, ctx) => NOW(stage, call, attempt, ctx);
 const LATER: Behaviour = (stage, _, attempt) => {
   const { random } = stage;
   return later(stage, attempt, random.between(1, 18), true, random.pick(OUTPUTS));
 };
 /** A thenable that settles twice, the second time otherwise. */
 const TWICE: Behaviour = (stage, _, attempt) => {
-  attempt.isPromised = true;
+  attempt.isToSettle = true;
   const output = stage.random.pick(OUTPUTS);
   const settle = (resolve: (value: unknown) => void, reject: (error: unknown) => void) => {
     attempt.come('output', output, stage.now);
@@ -84,10 +81,7 @@ const THROWING: Behaviour = (stage, call, attempt) => {
   attempt.come('error', error, stage.now);
   throw error;
 };
-const REJECTING: Behaviour = async (stage, call, attempt, ctx) => {
-  attempt.isPromised = true;
-  return THROWING(stage, call, attempt, ctx);
-};
+const REJECTING: Behaviour = async (stage, call, attempt, ctx) => THROWING(stage, call, attempt, ctx);
 const REJECTING_LATER: Behaviour = (stage, call, attempt) =>
   later(stage, attempt, stage.random.between(1, 18), false, errorOf(stage, call));
 /** Beyond its timeout, whatever that is now; and then one way or the other. */
@@ -102,7 +96,7 @@ const HANGING: Behaviour = () => new Promise(() => {});
 /** Ends only when it is told to. */
 const HEEDING: Behaviour = (stage, _, attempt, ctx) =>
   new Promise((_, reject) => {
-    attempt.isPromised = true;
+    attempt.isToSettle = true;
     const leave = () => {
       attempt.come('error', ctx.signal.reason, stage.now);
       reject(ctx.signal.reason);
@@ -129,9 +123,7 @@ export const UNACCEPTABLE: Behaviour = (stage, call, attempt) =>
 function refusable({ random, now }: Stage, call: Call, attempt: AttemptModel, fault: Error | undefined): unknown {
   const output = new Refusable(attempt, call, fault);
   attempt.come('refused', output, now);
-  if (random.chance(0.5)) return output;
-  attempt.isPromised = true;
-  return Promise.resolve(output);
+  return random.chance(0.5) ? output : Promise.resolve(output);
 }
 
 export const WELL = new Choice<Behaviour>([

@@ -18,8 +18,8 @@ export class AttemptModel {
   came: 'output' | 'error' | 'refused' | undefined = undefined;
   value: unknown = undefined;
   doneAt: number | undefined = undefined;
-  /** Its promise will settle some time. */
-  isPromised = false;
+  /** It has settled, or will some time. */
+  isToSettle = false;
   /** The engine gave up on it: a timeout, a deadline, an abort. */
   isGivenUp = false;
   isLateHeard = false;
@@ -34,6 +34,7 @@ export class AttemptModel {
   }
 
   come(came: 'output' | 'error' | 'refused', value: unknown, now: number): void {
+    this.isToSettle = true;
     this.came = came;
     this.value = value;
     this.doneAt = now;
@@ -116,7 +117,7 @@ export class Call implements Subject {
 
   /** Whether the engine still owes an event: of an attempt it gave up on, and that will settle. */
   get owesLate(): boolean {
-    return this.attempts.some(({ isGivenUp, isPromised, isLateHeard }) => isGivenUp && isPromised && !isLateHeard);
+    return this.attempts.some(({ isGivenUp, isToSettle, isLateHeard }) => isGivenUp && isToSettle && !isLateHeard);
   }
 
   get isAsyncChecked(): boolean {

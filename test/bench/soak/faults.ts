@@ -35,10 +35,7 @@ export class Faults {
     const attempt = entered(this.stage, call, ctx);
     const { random } = this.stage;
     if (call.abortsOn === 'inside' && random.chance(0.5)) return ABORTING(this.stage, call, attempt, ctx);
-    const result = this.#behaviour(fallback, provider)(this.stage, call, attempt, ctx);
-    // Its schema takes its time even over what was given at once.
-    if (fallback.output === 'async' && attempt.came !== undefined) attempt.isPromised = true;
-    return result;
+    return this.#behaviour(fallback, provider)(this.stage, call, attempt, ctx);
   }
 
   #behaviour(fallback: FallbackFacts, provider: ProviderFacts): Behaviour {

@@ -191,7 +191,7 @@ describe('options of wrap', () => {
     ['product', ['', 5, null]],
     ['cache', ['', 5, null]],
     ['id', ['', 5, null]],
-    ['session', ['token', 5, null, []]],
+    ['session', ['token', 5, null, [], {}, { tag: 's' }, { tag: 's', token: '' }, { tag: 's', token: 't', user: 1 }]],
     ['signal', [{}, 5, null]],
     ['deadline', [...BAD_DURATIONS, null]],
     ['timeout', [...BAD_DURATIONS, () => 5]],
@@ -228,9 +228,19 @@ describe('options of call', () => {
     ['deadline', [...BAD_DURATIONS, () => 5]],
     ['timeout', BAD_DURATIONS],
     ['handle', [true]],
+    ['input', [5, null, [], () => ({})]],
+    ['session', [null, () => ({})]],
     ['sesion', [{}]],
   ] as [string, unknown[]][])('are refused for a bad %s', (key, values) => {
     for (const value of values) expect(issuesOf(() => readCallOptions({ [key]: value }))).toEqual([key]);
+  });
+
+  it('say which part of a session is wrong, and never what it is', () => {
+    for (const token of ['', 12_345]) {
+      const read = () => readCallOptions({ session: { tag: 's', token } });
+      expect(issuesOf(read)).toEqual(['session.token']);
+      expect(read).not.toThrow('12345');
+    }
   });
 });
 

@@ -201,6 +201,19 @@ describe('an attempt given up on', () => {
     expect(JSON.stringify(late)).not.toContain('secret');
   });
 
+  it.each([
+    ['fulfilled', () => 1],
+    ['rejected', () => expect.fail('no')],
+  ])('is reported where it settles (%s) at once, its caller gone meanwhile', async (outcome, end) => {
+    const controller = new AbortController();
+    const { api, late } = engine(() => {
+      controller.abort('enough');
+      return end();
+    });
+    expect(await thrownBy(api.run(trigger, { signal: controller.signal }))).toBe('enough');
+    expect(late).toMatchObject([{ provider: 'risky', attempt: 1, outcome }]);
+  });
+
   it('is reported when the caller aborted it, too', async () => {
     const controller = new AbortController();
     let resolve: (value: unknown) => void = () => {};

@@ -169,6 +169,35 @@ describe('the options of a call', () => {
     expect([...ids]).toEqual(['mine']);
   });
 
+  it.each<[string, object, object]>([
+    ['a request', { cach: 'k' }, {}],
+    ['another option', {}, { deadline: -1 }],
+    ['an unknown option', {}, { timeout: 5 }],
+  ])('give their id to the error that refuses %s', async (_what, request, options) => {
+    const error = await engine()
+      .api.run({ ...trigger, ...request } as never, { id: 'mine', ...options } as never)
+      .catch((error) => error);
+    expect(error).toMatchObject({ code: 'ERR_INVALID_REQUEST', id: 'mine', tag: 'pay' });
+  });
+
+  it.each([
+    [{ id: '' }],
+    [{ id: 5 }],
+    [null],
+    [
+      {
+        get id() {
+          return expect.fail('no');
+        },
+      },
+    ],
+  ])('give no id that is none to an error: %#', async (options) => {
+    const refused = engine().api.run({ ...trigger, cach: 'k' } as never, options as never);
+    const error = await refused.catch((error) => error);
+    expect(error).toMatchObject({ code: 'ERR_INVALID_REQUEST' });
+    expect(error).not.toHaveProperty('id');
+  });
+
   it('of equal ids deduplicate nothing', async () => {
     const run = vi.fn(() => 1);
     const { api } = engine();

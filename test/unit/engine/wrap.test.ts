@@ -169,7 +169,7 @@ describe('a failure of the primary', () => {
     ['the session is missing', (api) => api.wrap('pay', fails, { input: () => ({ orderId: '1' }) })(), 'ERR_SESSION'],
     [
       'the session is malformed',
-      (api) => api.call('pay', fails, { session: { tag: '' } as never }),
+      (api) => api.wrap('pay', fails, { session: () => ({ tag: '' }) as never })(),
       'ERR_INVALID_REQUEST',
     ],
     ['the cache key is empty', (api) => api.wrap('pay', fails, { cache: () => '' })(), 'ERR_INVALID_REQUEST'],
@@ -388,16 +388,33 @@ describe('the options of wrap', () => {
     },
   );
 
-  it.each([{ inputt: {} }, { timeout: -1 }, { cache: () => 'k' }, { signal: 3 }, 3, null])(
-    'of call are refused where they are %j',
-    async (options) => {
-      const primary = vi.fn();
-      await expect(engine().api.call('pay', primary, options as never)).rejects.toMatchObject({
-        code: 'ERR_INVALID_REQUEST',
-      });
-      expect(primary).not.toHaveBeenCalled();
-    },
-  );
+  it.each([
+    { inputt: {} },
+    { timeout: -1 },
+    { cache: () => 'k' },
+    { signal: 3 },
+    { input: 5 },
+    { session: {} },
+    3,
+    null,
+  ])('of call are refused where they are %j', async (options) => {
+    const primary = vi.fn();
+    await expect(engine().api.call('pay', primary, options as never)).rejects.toMatchObject({
+      code: 'ERR_INVALID_REQUEST',
+    });
+    expect(primary).not.toHaveBeenCalled();
+  });
+});
+
+it.each([
+  ['a bad option', () => 1, { timeout: -1 }],
+  ['options that do not fit together', () => 1, { verify: () => ({ done: false }) }],
+  ['a primary that is none', 5, {}],
+])('the refusal of %s says of which call', async (_what, primary, options) => {
+  const { api } = engine();
+  const told = expect.objectContaining({ code: 'ERR_INVALID_REQUEST', tag: 'pay', id: 'mine' });
+  expect(() => api.wrap('pay', primary as never, { id: 'mine', ...options } as never)).toThrow(told);
+  await expect(api.call('pay', primary as never, { id: 'mine', ...options } as never)).rejects.toEqual(told);
 });
 
 describe('what the primary of call is given', () => {
