@@ -43,7 +43,7 @@ export class PolicyViolation extends Error {
   ) {
     const marks = new Map<TraceEntry, string>(breach.entry ? [[breach.entry, breach.message]] : []);
     const lines = timeline(outcome.trace, marks);
-    const after = `after ${runs} ${runs === 1 ? 'history' : 'histories'} (shrunk ${shrunk} times)`;
+    const after = `after ${inWords(runs)} (shrunk ${shrunk} times)`;
     const why = breach.entry ? '' : `${breach.message}\n`;
     super(`${breach.invariant} broke ${after}\nreplay with { seed: ${seed}, path: "${path}" }\n${why}\n${lines}`);
     this.invariant = breach.invariant;
@@ -103,25 +103,32 @@ export async function search(definition: Fallback, options: CheckOptions, create
   if (fatal) throw (fatal as { readonly error: unknown }).error;
   if (details.counterexample) {
     const [found] = details.counterexample;
-    const { breach: first } = await breachOf(found);
+    const again = async (history: History) => {
+      const { outcome, breach } = await breachOf(history);
+      if (breach) return { outcome, breach };
+      throw new Error(
+        `A history of ${play.tag} broke a promise, and kept it when it was played again: does an invariant, or the policy, depend on more than the history?`,
+      );
+    };
+    const { breach: first } = await again(found);
     const history = await minimal(
       found,
-      async (candidate) => (await breachOf(candidate)).breach?.invariant === first?.invariant,
+      async (candidate) => (await breachOf(candidate)).breach?.invariant === first.invariant,
     );
-    const { outcome, breach } = await breachOf(history);
+    const { outcome, breach } = await again(history);
     const where = {
       seed: details.seed,
       path: details.counterexamplePath as string,
       runs: details.numRuns,
       shrunk: details.numShrinks,
     };
-    throw new PolicyViolation(breach as Breach, outcome, where);
+    throw new PolicyViolation(breach, outcome, where);
   }
   const report = tally.report();
   for (const { name, reaches = [] } of invariants) {
     const missed = reaches.filter((provider) => !report.winners[provider]);
     if (missed.length === 0) continue;
-    const message = `${missed.join(', ')} never won in ${report.runs} histories`;
+    const message = `${missed.join(', ')} never won in ${inWords(report.runs)}`;
     const nothing = { trace: [] } as unknown as Outcome;
     throw new PolicyViolation({ invariant: name, message, entry: undefined }, nothing, {
       seed: details.seed,
@@ -132,10 +139,14 @@ export async function search(definition: Fallback, options: CheckOptions, create
   }
   if (tally.calls === 0) {
     throw new Error(
-      `No provider of ${play.tag} was ever called in ${report.runs} histories: nothing was checked. Do its inputs pass every \`when\`?`,
+      `No provider of ${play.tag} was ever called in ${inWords(report.runs)}: nothing was checked. Do its inputs pass every \`when\`?`,
     );
   }
   return report;
+}
+
+function inWords(runs: number): string {
+  return runs === 1 ? '1 history' : `${runs} histories`;
 }
 
 class Tally {

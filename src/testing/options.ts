@@ -41,18 +41,23 @@ export async function prepare(
   create: Create = createDuctape as unknown as Create,
 ) {
   const raw = defineFallback(fallback as never) as unknown as RawDefinition;
+  const given: Partial<CheckOptions> = Object(options);
   refuse(
-    Object.keys(Object(options))
+    Object.keys(given)
       .filter((key) => !KNOWN.includes(key))
       .map((key) => [key, `unknown option; expected one of ${KNOWN.join(', ')}`]),
   );
-  const { runs = 300, commands = 20, keys = 3, invariants = [], faults = {}, seed, path } = options;
+  const { runs = 300, commands = 20, keys = 3, invariants = [], faults = {}, updates, seed, path } = given;
   refuse([
     ...wholes({ runs, commands }, 1),
     ...wholes({ keys }, 0),
-    ...(isArbitrary(options.input)
+    ...(isArbitrary(given.input)
       ? []
       : [['input', "expected a fast-check arbitrary for a trigger's input: fc.record({ … })"] as const]),
+    ...(updates === undefined || isArbitrary(updates)
+      ? []
+      : [['updates', `expected a fast-check arbitrary for an update's input, got ${json(updates)}`] as const]),
+    ...(isObject(faults) ? [] : [['faults', `expected weights of faults, got ${json(faults)}`] as const]),
     ...(path !== undefined && seed === undefined
       ? [['path', 'expected a seed beside it, as the violation printed them'] as const]
       : []),
@@ -99,7 +104,7 @@ export async function prepare(
   const resetAfter = raw.resetAfter ?? (raw.resetAfter === null ? null : 30_000);
   const stage: Stage = {
     input: options.input,
-    updates: options.updates ?? legalUpdates(raw, resetAfter),
+    updates: updates ?? legalUpdates(raw, resetAfter),
     keys,
     commands,
     providers,
@@ -179,28 +184,37 @@ function outputOf(
     return fc.constant(undefined);
   }
   if (isArbitrary(output)) return output;
-  const unknown = Object.keys(output).filter((key) => !names.includes(key));
-  refuse(unknown.map((key) => [`output.${key}`, `unknown provider; expected one of ${names.join(', ')}`]));
+  const expected = 'expected a fast-check arbitrary for what it answers';
+  if (!isObject(output))
+    refuse([['output', `expected a fast-check arbitrary, or one by provider name, got ${json(output)}`]]);
+  refuse(
+    Object.entries(output).flatMap(([key, arbitrary]) => {
+      if (!names.includes(key)) return [[`output.${key}`, `unknown provider; expected one of ${names.join(', ')}`]];
+      return isArbitrary(arbitrary) ? [] : [[`output.${key}`, `${expected}, got ${json(arbitrary)}`]];
+    }),
+  );
   return output[name] ?? fc.constant(undefined);
 }
 
 function weightsOf(faults: object, name: string, names: readonly string[], hasInvalid: boolean): Weights {
-  const isByName = Object.values(faults).some((value) => typeof value === 'object');
+  const isByName = Object.values(faults).some(isObject);
   const known: readonly string[] = isByName ? names : FAULTS;
   const kind = isByName ? 'provider' : 'fault';
   refuse(
-    Object.keys(faults)
-      .filter((key) => !known.includes(key))
-      .map((key) => [`faults.${key}`, `unknown ${kind}; expected one of ${known.join(', ')}`]),
+    Object.entries(faults).flatMap(([key, value]) => {
+      if (!known.includes(key)) return [[`faults.${key}`, `unknown ${kind}; expected one of ${known.join(', ')}`]];
+      return isByName && !isObject(value) ? [[`faults.${key}`, `expected weights of faults, got ${json(value)}`]] : [];
+    }),
   );
   const mine = (isByName ? ((faults as Record<string, object>)[name] ?? {}) : faults) as Record<string, unknown>;
+  const path = isByName ? `faults.${name}` : 'faults';
   const bad = Object.entries(mine).filter(
     ([key, weight]) =>
       !(FAULTS as readonly string[]).includes(key) || !(Number.isFinite(weight) && (weight as number) >= 0),
   );
   refuse(
     bad.map(([key, weight]) => [
-      `faults.${key}`,
+      `${path}.${key}`,
       `expected the weight (0 or more) of one of ${FAULTS.join(', ')}, got ${json(weight)}`,
     ]),
   );
@@ -222,8 +236,9 @@ async function refusedOutput(
 ): Promise<{ readonly output: unknown } | undefined> {
   for (const output of CANDIDATES) {
     const isRefused = async () => {
-      if (schema && (await schema['~standard'].validate(output)).issues) return true;
-      return provider.accept ? !provider.accept(output) : false;
+      const parsed = schema ? await schema['~standard'].validate(output) : { value: output };
+      if (parsed.issues) return true;
+      return provider.accept ? !provider.accept(parsed.value) : false;
     };
     if (await isRefused().catch(() => true)) return { output };
   }
@@ -258,8 +273,12 @@ function wholes(values: Readonly<Record<string, unknown>>, from: number): (reado
   );
 }
 
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 function isArbitrary(value: unknown): value is fc.Arbitrary<unknown> {
-  return typeof (value as { generate?: unknown } | undefined)?.generate === 'function';
+  return typeof (value as { generate?: unknown } | undefined | null)?.generate === 'function';
 }
 
 function refuse(issues: readonly (readonly [path: string, message: string])[]): void {

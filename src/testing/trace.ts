@@ -160,6 +160,8 @@ export function words(error: unknown): string {
 }
 
 export function json(value: unknown): string {
+  // NaN and the infinities are no JSON.
+  if (typeof value === 'number') return String(value);
   try {
     return JSON.stringify(value) ?? String(value);
   } catch {

@@ -46,6 +46,23 @@ describe('options that cannot work are refused', () => {
     [{ input: { order: 1 } }, "input: expected a fast-check arbitrary for a trigger's input: fc.record({ … })"],
     [{ input: fc.constant(5) }, 'input: expected an arbitrary that makes objects, got 5'],
     [{ input: fc.constant(null) }, 'input: expected an arbitrary that makes objects, got null'],
+    [
+      { updates: { maxRetries: 1 } },
+      'updates: expected a fast-check arbitrary for an update\'s input, got {"maxRetries":1}',
+    ],
+    [{ output: null }, 'output: expected a fast-check arbitrary, or one by provider name, got null'],
+    [{ output: 'paid' }, 'output: expected a fast-check arbitrary, or one by provider name, got "paid"'],
+    [{ output: { one: 'paid' } }, 'output.one: expected a fast-check arbitrary for what it answers, got "paid"'],
+    [{ faults: null }, 'faults: expected weights of faults, got null'],
+    [{ faults: [] }, 'faults: expected weights of faults, got []'],
+    [{ faults: { one: 5, two: {} } }, 'faults.one: expected weights of faults, got 5'],
+    [{ faults: { one: { hang: -1 } } }, `faults.one.hang: expected the weight (0 or more) of one of ${faults}, got -1`],
+    [{ faults: { hang: Number.NaN } }, `faults.hang: expected the weight (0 or more) of one of ${faults}, got NaN`],
+    [
+      { faults: { hang: Number.POSITIVE_INFINITY } },
+      `faults.hang: expected the weight (0 or more) of one of ${faults}, got Infinity`,
+    ],
+    [{ faults: { hang: null } }, `faults.hang: expected the weight (0 or more) of one of ${faults}, got null`],
     [{ runs: 0 }, 'runs: expected a whole number of 1 or more, got 0'],
     [{ commands: 0 }, 'commands: expected a whole number of 1 or more, got 0'],
     [{ commands: 1.5 }, 'commands: expected a whole number of 1 or more, got 1.5'],
@@ -72,12 +89,6 @@ describe('options that cannot work are refused', () => {
     [{ faults: { hang: '1' } }, `faults.hang: expected the weight (0 or more) of one of ${faults}, got "1"`],
   ])('%j', async (options, message) => {
     expect(await refused({}, options)).toBe(`Invalid request: ${message}`);
-  });
-
-  it('a weight without end', async () => {
-    expect(await refused({}, { faults: { hang: Number.POSITIVE_INFINITY } })).toContain(
-      `faults.hang: expected the weight (0 or more) of one of ${faults}, got `,
-    );
   });
 
   it('inputs that the schema of the definition refuses', async () => {
@@ -382,6 +393,14 @@ describe('an invalid output', () => {
     ['`accept` that refuses `false`', { providers: [{ ...one, accept: (o: unknown) => o !== false }] }, false],
     ['`accept` that refuses one text', { providers: [{ ...one, accept: (o: unknown) => o !== 'invalid' }] }, 'invalid'],
     ['`accept` that throws', { providers: [{ ...one, accept: (o: unknown) => (o as Date).getTime() > 0 }] }, undefined],
+    [
+      '`accept` of what the schema makes of it',
+      {
+        output: z.unknown().transform((made) => ({ made })),
+        providers: [{ ...one, accept: (output: unknown) => (output as { made: unknown }).made !== 0 }],
+      },
+      0,
+    ],
     [
       '`accept` beside a schema',
       { output: z.number().nullish(), providers: [{ ...one, accept: (output: unknown) => output !== null }] },
