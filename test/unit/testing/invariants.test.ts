@@ -71,7 +71,7 @@ describe('settlesWithin', () => {
 
   it.each<[number, string]>([
     [-1, '-1'],
-    [Number.NaN, 'null'],
+    [Number.NaN, 'NaN'],
   ])('refuses what is no time: %s', (ms, got) => {
     const message = `expected milliseconds of 0 or more, got ${got}`;
     expect(() => settlesWithin(ms)).toThrow(new InvalidRequestError([{ path: 'settlesWithin', message }]));
@@ -144,7 +144,7 @@ describe('attemptsAtMost', () => {
 
   it.each<[number, string]>([
     [-1, '-1'],
-    [Number.NaN, 'null'],
+    [Number.NaN, 'NaN'],
   ])('refuses what is no number of them: %s', (n, got) => {
     const message = `expected a number of 0 or more, got ${got}`;
     expect(() => attemptsAtMost(n)).toThrow(new InvalidRequestError([{ path: 'attemptsAtMost', message }]));
