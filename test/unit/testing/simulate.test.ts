@@ -341,6 +341,15 @@ describe('what comes after a call', () => {
     expect(told(outcome, 'recovered')).toMatchObject([{ output: usual }]);
   });
 
+  it('comes within the timeout of its provider, unless it is slow', async () => {
+    const asking = { ...one, inDoubt: 'verify' as const, verify: () => ({ done: false }) as const };
+    const verify = (kind: FaultKind) => trigger({ one: [fault('stubborn')] }, 0, { verify: { one: [fault(kind, 70)] } });
+    const inTime = await played([asking], [verify('ok'), wait(100)]);
+    expect(told(inTime, 'recovered')).toMatchObject([{ at: 99, output: usual }]);
+    const late = await played([asking], [verify('slow'), wait(100)]);
+    expect(told(late, 'failed')).toMatchObject([{ at: 100, error: { code: 'ERR_IN_DOUBT' } }]);
+  });
+
   it('is how a provider says it is, from now on', async () => {
     const checked = { ...one, healthcheck: { check: async () => true, interval: 10 } };
     const last = { name: 'last', value: 'queued' };
