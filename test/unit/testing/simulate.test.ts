@@ -343,7 +343,8 @@ describe('what comes after a call', () => {
 
   it('comes within the timeout of its provider, unless it is slow', async () => {
     const asking = { ...one, inDoubt: 'verify' as const, verify: () => ({ done: false }) as const };
-    const verify = (kind: FaultKind) => trigger({ one: [fault('stubborn')] }, 0, { verify: { one: [fault(kind, 70)] } });
+    const verify = (kind: FaultKind) =>
+      trigger({ one: [fault('stubborn')] }, 0, { verify: { one: [fault(kind, 70)] } });
     const inTime = await played([asking], [verify('ok'), wait(100)]);
     expect(told(inTime, 'recovered')).toMatchObject([{ at: 99, output: usual }]);
     const late = await played([asking], [verify('slow'), wait(100)]);
