@@ -218,8 +218,6 @@ export class MachineModel {
     this.isUnheard = false;
     this.forgetError();
     this.probeInLimbo = false;
-    const isFresh = this.phase === 'idle' && this.triggers + this.revisions === 0 && !this.own;
-    if (this.isKey && isFresh) this.isRemembered = false;
   }
 
   forgetError(): void {
