@@ -171,6 +171,17 @@ describe('restore of a snapshot', () => {
     expect(await other.fail()).toMatchObject({ code: 'ERR_FALLBACK_FAILED' });
   });
 
+  it('counts it by the updates of a key, too', async () => {
+    const one = engine();
+    await one.api.run({ ...update, cache: 'k', input: { maxRetries: 0 } });
+    await one.fail({ cache: 'k' });
+    await one.clock.advance(60);
+    const other = engine({ start: 5_000_000 });
+    other.api.restore(json(one.api.snapshot()));
+    await other.clock.advance(10);
+    expect(other.state({ cache: 'k' })).toMatchObject({ state: 'exhausted', failures: 1, retryAfter: 30 });
+  });
+
   it('admits the probe that was under way again, at once', async () => {
     const one = engine();
     await one.fail();
@@ -280,6 +291,17 @@ describe('restore with triggers in flight', () => {
       expect(await older).toMatchObject({ code: 'ERR_FALLBACK_FAILED', state: 'idle' });
       expect(state(at)).toMatchObject({ state: 'idle', failures: 0, inFlight: 0 });
     }
+  });
+
+  it('finds room in the env and product that these hold', async () => {
+    const { api, fail, run, state } = engine({ maxScopes: 1, tags: ['pay', 'mail'] });
+    await fail();
+    await fail({ fallback_tag: 'mail' });
+    const snapshot = api.snapshot();
+    run.mockReturnValueOnce(new Promise(() => {}));
+    void fail();
+    expect(api.restore(snapshot)).toEqual({ restored: 2, skipped: [] });
+    expect(state({ fallback_tag: 'mail' })).toMatchObject({ failures: 1 });
   });
 
   it('takes no verdict of an old probe', async () => {
