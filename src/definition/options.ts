@@ -164,7 +164,7 @@ const wrapShape = once(() => {
     env: name,
     product: name,
     cache: name,
-    session: perCall('a session { tag, token }', (value) => !check(sessionShape(), value).issues),
+    session: perCall('a session', isObject),
     signal: perCall('an AbortSignal', isSignal),
     id: name,
     deadline: perCall('milliseconds', isDuration),
@@ -179,8 +179,14 @@ export type WrapSettings = {
   readonly [K in keyof Infer<ReturnType<typeof wrapShape>>]?: Infer<ReturnType<typeof wrapShape>>[K];
 };
 
+/** A session that is the same for every call. */
+const sessionField = once(() => fields({ session: sessionShape() }));
+
 export function readWrapOptions(raw: unknown, where: Where = {}): WrapSettings {
-  return undoubtful(accepted(check(wrapShape(), raw === undefined ? {} : raw), where), where);
+  const options = undoubtful(accepted(check(wrapShape(), raw === undefined ? {} : raw), where), where);
+  const { session } = options;
+  if (session !== undefined && !isFunction(session)) accepted(check(sessionField(), { session }), where);
+  return options;
 }
 
 const callShape = once(() =>

@@ -74,7 +74,7 @@ describe('what an error says', () => {
     [
       'of options that may be functions: session',
       () => engine().wrap('pay', async () => 1, { session: 5 as never }),
-      'Invalid request: session: expected a session { tag, token }, or a function, got a number',
+      'Invalid request: session: expected a session, or a function, got a number',
     ],
     [
       'of options that may be functions: cache',

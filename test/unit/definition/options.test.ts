@@ -191,7 +191,7 @@ describe('options of wrap', () => {
     ['product', ['', 5, null]],
     ['cache', ['', 5, null]],
     ['id', ['', 5, null]],
-    ['session', ['token', 5, null, [], {}, { tag: 's' }, { tag: 's', token: '' }, { tag: 's', token: 't', user: 1 }]],
+    ['session', ['token', 5, null, []]],
     ['signal', [{}, 5, null]],
     ['deadline', [...BAD_DURATIONS, null]],
     ['timeout', [...BAD_DURATIONS, () => 5]],
@@ -234,13 +234,21 @@ describe('options of call', () => {
   ] as [string, unknown[]][])('are refused for a bad %s', (key, values) => {
     for (const value of values) expect(issuesOf(() => readCallOptions({ [key]: value }))).toEqual([key]);
   });
+});
 
-  it('say which part of a session is wrong, and never what it is', () => {
-    for (const token of ['', 12_345]) {
-      const read = () => readCallOptions({ session: { tag: 's', token } });
-      expect(issuesOf(read)).toEqual(['session.token']);
-      expect(read).not.toThrow('12345');
-    }
+describe.each([
+  ['wrap', readWrapOptions],
+  ['call', readCallOptions],
+])('a session in the options of %s', (_, read) => {
+  it.each<[string, object]>([
+    ['session.tag', { token: 't' }],
+    ['session.token', { tag: 's' }],
+    ['session.token', { tag: 's', token: '' }],
+    ['session.token', { tag: 's', token: 12_345 }],
+    ['session.user', { tag: 's', token: 't', user: 1 }],
+  ])('is told what is wrong with its %s, and never what it is', (path, session) => {
+    expect(issuesOf(() => read({ session }))).toEqual([path]);
+    expect(() => read({ session })).not.toThrow('12345');
   });
 });
 
