@@ -10,6 +10,7 @@ import {
   fields,
   type Infer,
   isDuration,
+  isFunction,
   isText,
   LONGEST,
   label,
@@ -61,7 +62,7 @@ export const resetAfter = once(() =>
   ),
 );
 
-const definitionShape = once(() => {
+const definitionFields = once(() => {
   const schema = maybe(
     a<StandardSchema<unknown, unknown>>('a Standard Schema (zod, valibot, arktype …)', isStandardSchema),
   );
@@ -71,7 +72,7 @@ const definitionShape = once(() => {
       (value) => isText(value) || (Array.isArray(value) && value.length > 0 && value.every(isText)),
     ),
   );
-  return fields({
+  return {
     tag: label(),
     name: maybe(text()),
     description: maybe(text()),
@@ -90,8 +91,10 @@ const definitionShape = once(() => {
     reuse: maybe(remembering()),
     whenAllUnhealthy: maybe(a<string>("'try' or 'fail'", (value) => value === 'try' || value === 'fail')),
     session: maybe(a<string>("'optional' or 'required'", (value) => value === 'optional' || value === 'required')),
-  });
+  };
 });
+
+const definitionShape = once(() => fields(definitionFields()));
 
 const CHECKED = Symbol('ductape-fallback: checked definition');
 
@@ -99,10 +102,18 @@ const CHECKED = Symbol('ductape-fallback: checked definition');
 export function fallbackOf(raw: object): object {
   const checked = definitionOf(raw);
   try {
-    return Object.freeze(Object.defineProperty({ ...raw }, CHECKED, { value: checked }));
+    return Object.freeze(Object.defineProperty({ ...inherited(raw), ...raw }, CHECKED, { value: checked }));
   } catch (error) {
     return refuse(unreadable(error));
   }
+}
+
+/** What a definition has of its class, which a copy would lose. */
+function inherited(raw: object): object {
+  const written = raw as Record<string, unknown>;
+  const keys = Object.keys(definitionFields()).filter((key) => key in raw && !Object.hasOwn(raw, key));
+  const values = Object.fromEntries(keys.map((key) => [key, written[key]]));
+  return isFunction(values.handle) ? { ...values, handle: bound(values.handle, raw) } : values;
 }
 
 /** The definition inside a fallback. A plain object, or the fallback of another copy of this package, is checked anew. */

@@ -427,7 +427,43 @@ describe('a defined fallback', () => {
   it('is frozen, and what was written', () => {
     const fallback = defineFallback({ tag: 'x', name: 'X', providers: [{ name: 'a', value: 1 }] });
     expect(Object.isFrozen(fallback)).toBe(true);
-    expect(fallback).toMatchObject({ tag: 'x', name: 'X' });
+    expect(fallback).toStrictEqual({ tag: 'x', name: 'X', providers: [{ name: 'a', value: 1 }] });
+  });
+
+  it('has what its class has, which a copy of it keeps', () => {
+    const schema = Object.assign(() => 'callable', { '~standard': z.object({})['~standard'] });
+    class Payments {
+      readonly name = 'Payments';
+      readonly maxRetries = 2;
+      readonly #own = 'mine';
+      get tag() {
+        return 'pay';
+      }
+      get providers() {
+        return [{ name: 'a', value: 1 }];
+      }
+      get input() {
+        return schema;
+      }
+      get help() {
+        return 'no field of a definition';
+      }
+      handle(error: unknown) {
+        return error !== this.#own;
+      }
+    }
+    const fallback = defineFallback(new Payments() as never) as unknown as Payments;
+    expect(fallback).toStrictEqual({
+      name: 'Payments',
+      maxRetries: 2,
+      tag: 'pay',
+      providers: [{ name: 'a', value: 1 }],
+      input: schema,
+      handle: expect.any(Function),
+    });
+    expect(fallback.input).toBe(schema);
+    const copy = definitionOf({ ...fallback, maxRetries: 3 });
+    expect([copy.tag, copy.maxRetries, copy.handle?.('mine'), copy.handle?.('other')]).toEqual(['pay', 3, false, true]);
   });
 
   it('is checked once, and means the same wherever it is used', () => {
