@@ -1,4 +1,5 @@
 import type { Clock, Context, Issue } from '../index.ts';
+import { isObject } from './raw.ts';
 import { json } from './trace.ts';
 
 export const FAULTS = ['reject', 'throw', 'slow', 'hang', 'lost'] as const;
@@ -77,7 +78,7 @@ export function faultsOf(options: unknown, providers: readonly RawProvider[]): I
   const { min, max } = Object(latency) as Record<string, unknown>;
   const isRange = isMs(min) && isMs(max) && min <= max;
   const expect = (path: string, isRight: boolean, expected: string): Issue[] =>
-    isRight ? [] : [{ path, message: `expected ${expected}, got ${show(given[path])}` }];
+    isRight ? [] : [{ path, message: `expected ${expected}, got ${json(given[path])}` }];
   const optional = (path: string, isRight: boolean, expected: string) =>
     expect(path, given[path] === undefined || isRight, expected);
   return [
@@ -103,7 +104,7 @@ function rateFaults(rates: Record<string, unknown>, providers: readonly RawProvi
 }
 
 function rateFaultsAt(path: string, rates: unknown): Issue[] {
-  if (!isObject(rates)) return [{ path, message: `expected rates by fault, got ${show(rates)}` }];
+  if (!isObject(rates)) return [{ path, message: `expected rates by fault, got ${json(rates)}` }];
   const values = Object.entries(rates);
   const bad = values.filter(([, rate]) => rate !== undefined && !(typeof rate === 'number' && rate >= 0 && rate <= 1));
   const sum = values.reduce((total, [, rate]) => total + Number(rate ?? 0), 0);
@@ -112,7 +113,7 @@ function rateFaultsAt(path: string, rates: unknown): Issue[] {
     ...unknown('fault', `${path}.`, Object.keys(rates), FAULTS),
     ...bad.map(([fault, rate]) => ({
       path: `${path}.${fault}`,
-      message: `expected a probability from 0 to 1, got ${show(rate)}`,
+      message: `expected a probability from 0 to 1, got ${json(rate)}`,
     })),
     ...(isTooMuch ? [{ path, message: `expected probabilities of 1 at most together, got ${sum}` }] : []),
   ];
@@ -126,7 +127,5 @@ function unknown(kind: string, path: string, names: readonly string[], known: re
 
 /** The longest delay a timer can take. @see https://nodejs.org/api/timers.html */
 const LONGEST = 2_147_483_647;
-const show = (value: unknown) => (['number', 'function'].includes(typeof value) ? String(value) : json(value));
 const isMs = (value: unknown): value is number => typeof value === 'number' && value >= 0 && value <= LONGEST;
 const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;

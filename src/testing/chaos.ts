@@ -47,7 +47,6 @@ type NameOf<F> = F extends { readonly '~types'?: infer Types }
 interface RawDefinition {
   readonly tag: string;
   readonly providers: readonly RawProvider[];
-  readonly handle?: (error: unknown) => boolean;
 }
 
 /**
@@ -70,8 +69,7 @@ export function chaos<F extends Fallback>(definition: F, options: ChaosOptions<N
     const { name, run } = provider;
     return run ? { ...owned(provider), run: inject(name, run.bind(provider)) } : provider;
   });
-  const handle = raw.handle && { handle: raw.handle.bind(raw) };
-  return defineFallback({ ...raw, ...handle, providers } as never) as unknown as F;
+  return defineFallback({ ...raw, providers } as never) as unknown as F;
 }
 
 /** What wraps each provider's `run`; `limit` is common to them, the count of calls is each one's own. */

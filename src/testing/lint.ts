@@ -135,7 +135,7 @@ function waitsOf(backoff: Backoff | undefined): Record<'least' | 'usual' | 'most
     };
     return { least: between(0), usual: between(0.5), most: between(1) };
   }
-  const ceiling: Waits = (retry) => (initialDelay === 0 ? 0 : capped(initialDelay * factor ** (retry - 1)));
+  const ceiling: Waits = (retry) => capped(initialDelay * factor ** (retry - 1));
   if (jitter === 'none') return same(ceiling);
   return { least: () => 0, usual: (...which) => ceiling(...which) / 2, most: ceiling };
 }
@@ -147,7 +147,7 @@ function sumOf(wait: Waits, retries: number): number {
   for (let retry = 1; retry <= retries; retry++) {
     const next = wait(retry, previous);
     // Waits that still grow after a thousand steps hardly do: the rest is taken as even, which is never too much.
-    if ((retry > 1 && next === previous) || retry === 1_000) return sum + next * (retries - retry + 1);
+    if (next === previous || retry === 1_000) return sum + next * (retries - retry + 1);
     sum += next;
     previous = next;
   }

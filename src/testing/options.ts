@@ -3,7 +3,7 @@ import { createDuctape, defineFallback, type Fallback, InvalidRequestError } fro
 import { aftermathFor, cast } from './cast.ts';
 import type { Stage } from './history.ts';
 import { type Invariant, isInvariant } from './invariants.ts';
-import type { RawDefinition, RawProvider } from './raw.ts';
+import { isObject, type RawDefinition, type RawProvider } from './raw.ts';
 import type { Create, Play } from './simulate.ts';
 import { FAULTS, type FaultKind, json } from './trace.ts';
 
@@ -271,10 +271,6 @@ function wholes(values: Readonly<Record<string, unknown>>, from: number): (reado
           ] as const,
         ],
   );
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isArbitrary(value: unknown): value is fc.Arbitrary<unknown> {

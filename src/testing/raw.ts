@@ -75,3 +75,7 @@ export function owned<P extends { readonly name: string }>(provider: P): P {
   });
   return Object.fromEntries(fields.filter(([key, field]) => field !== undefined || key === 'value')) as P;
 }
+
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

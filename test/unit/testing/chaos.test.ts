@@ -1,5 +1,6 @@
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import {
+  type Clock,
   type Context,
   createDuctape,
   defineFallback,
@@ -96,6 +97,26 @@ describe('chaos that is off', () => {
     const { fallback } = createDuctape({ env: 'e', product: 'p', fallbacks: [off] });
     expect(await fallback.run(TRIGGER)).toMatchObject({ provider: 'gateway', output: 'charged' });
   });
+
+  it('keeps what a definition has of its class, its handle with its this', async () => {
+    const { policy } = world();
+    const own = new Error('the caller is wrong');
+    class Payments {
+      readonly #own = own;
+      get tag() {
+        return 'pay';
+      }
+      get providers() {
+        return [{ name: 'stripe', run: () => Promise.reject(own) }];
+      }
+      handle(error: unknown) {
+        return error !== this.#own;
+      }
+    }
+    const broken = chaos(new Payments() as unknown as typeof policy, { ...ALWAYS, rates: { reject: 0 } });
+    const { fallback } = createDuctape({ env: 'e', product: 'p', fallbacks: [broken] as const });
+    await expect(fallback.run(TRIGGER)).rejects.toBe(own);
+  });
 });
 
 describe('an injected fault', () => {
@@ -107,8 +128,17 @@ describe('an injected fault', () => {
     const error = attempts[0]?.error;
     expect(error).toBeInstanceOf(ChaosError);
     expect(error).toMatchObject({ name: 'ChaosError', code: 'ERR_CHAOS', isChaos: true, fault, provider: 'stripe' });
-    expect(error).toMatchObject({ injection: { tag: 'pay', id, attempt: 1, call: 1 } });
+    expect((error as ChaosError).injection).toStrictEqual({
+      fault,
+      tag: 'pay',
+      provider: 'stripe',
+      id,
+      attempt: 1,
+      call: 1,
+    });
     expect(String(error)).toBe(`ChaosError: chaos: ${fault} injected into "stripe", call 1`);
+    expect(Object.assign(error as ChaosError, { name: 'Renamed' }).name).toBe('Renamed');
+    expect(Object.getOwnPropertyDescriptor(ChaosError.prototype, 'name')?.configurable).toBe(true);
   });
 
   it('slow: the provider is called late, by as much as was told', async () => {
@@ -138,6 +168,20 @@ describe('an injected fault', () => {
     await clock.advance(1_000);
     expect(calls).toEqual(['paypal at 100']);
     expect(late).toMatchObject([{ error: { isChaos: true, fault: 'slow', cause: { code: 'ERR_ATTEMPT_TIMEOUT' } } }]);
+  });
+
+  it('slow: a provider given up on in the very moment of its call is not called', async () => {
+    const { policy, engineOf, calls } = world();
+    const due: (() => void)[] = [];
+    const late: Clock = { now: () => 0, setTimeout: (callback) => due.push(callback), clearTimeout: () => undefined };
+    const engine = engineOf(chaos(policy, { ...ALWAYS, clock: late, rates: { stripe: { slow: 1 } } }));
+    const caller = new AbortController();
+    const result = engine.run(TRIGGER, { signal: caller.signal });
+    expect(due).toHaveLength(1);
+    due[0]?.();
+    caller.abort(new Error('gone'));
+    await expect(result).rejects.toThrow('gone');
+    expect(calls).toEqual([]);
   });
 
   it('slow: what the provider then fails with is its own error', async () => {
@@ -285,7 +329,28 @@ describe('chance', () => {
     await Promise.all(results);
     expect(new Set(told).size).toBeGreaterThan(10);
     expect(Math.min(...told)).toBeGreaterThanOrEqual(50);
+    expect(Math.min(...told)).toBeLessThan(52);
     expect(Math.max(...told)).toBeLessThanOrEqual(60);
+    expect(Math.max(...told)).toBeGreaterThan(58);
+  });
+
+  it('draws a latency from 100 ms to a second where none is given', async () => {
+    const { policy, engineOf, clock } = world();
+    const told: number[] = [];
+    const onInject = ({ latency = -1 }: ChaosInjection) => told.push(latency);
+    const engine = engineOf(chaos(policy, { ...ALWAYS, clock, onInject, rates: { stripe: { slow: 1 } } }));
+    const results = Array.from({ length: 50 }, () => engine.run(TRIGGER));
+    await clock.runUntilIdle();
+    await Promise.all(results);
+    expect(Math.min(...told)).toBeGreaterThanOrEqual(100);
+    expect(Math.min(...told)).toBeLessThan(150);
+    expect(Math.max(...told)).toBeLessThanOrEqual(1_000);
+    expect(Math.max(...told)).toBeGreaterThan(950);
+  });
+
+  it('is the same in every release: a seed that was noted yesterday shows the same today', async () => {
+    const drawn = (await faultsOf({ rates: { reject: 0.25, lost: 0.25 }, seed: 42 })).slice(0, 40);
+    expect(drawn.map(([first]) => first).join('')).toBe('ororlrooorlolorrroooorolrloorlllloroloro');
   });
 });
 
@@ -347,6 +412,50 @@ describe('the options of chaos', () => {
   ])('are refused when they are %o', (options, message) => {
     expect(() => chaos(policy, options as never)).toThrow(InvalidRequestError);
     expect(() => chaos(policy, options as never)).toThrow(message);
+  });
+
+  const issuesOf = (options: object) => {
+    try {
+      chaos(policy, { ...good, ...options } as never);
+      return [];
+    } catch (error) {
+      return (error as InvalidRequestError).issues.map(({ path }) => path);
+    }
+  };
+
+  it.each<[object, string[]]>([
+    [{ seeds: 1 }, ['seeds']],
+    [{ rates: [] }, ['rates']],
+    [{ rates: { stripe: [] } }, ['rates.stripe']],
+    [{ rates: { reject: 2, lost: 1 } }, ['rates.reject']],
+    [{ rates: { reject: -0.1 } }, ['rates.reject']],
+    [{ rates: { reject: '0.5' } }, ['rates.reject']],
+    [{ latency: '5' }, ['latency']],
+    [{ latency: 2 ** 31 }, ['latency']],
+    [{ latency: [1, 2] }, ['latency']],
+    [{ latency: { min: 1 } }, ['latency']],
+    [{ latency: { max: 1 } }, ['latency']],
+    [{ latency: { min: '1', max: '2' } }, ['latency']],
+    [{ latency: { min: 1, max: 2 ** 31 } }, ['latency']],
+    [{ latency: { min: -1, max: 2 } }, ['latency']],
+    [{ when: 1, limit: 0.5, clock: { now: () => 0 } }, ['when', 'limit', 'clock']],
+  ])('are refused, and which is told, when they have %o', (options, paths) => {
+    expect(issuesOf(options)).toEqual(paths);
+  });
+
+  it.each([
+    { rates: {} },
+    { rates: { reject: undefined, lost: 1 } },
+    { rates: { reject: 0, throw: 1 } },
+    // A sum is not held to its last bit.
+    { rates: { reject: 1, throw: 1e-9 } },
+    { latency: 0 },
+    { latency: 2 ** 31 - 1 },
+    { latency: { min: 2, max: 2 } },
+    { limit: 0 },
+    { enabled: undefined, when: undefined, onInject: undefined, clock: undefined, limit: undefined },
+  ])('are taken when they have %o', (options) => {
+    expect(issuesOf(options)).toEqual([]);
   });
 
   it('belong to a fallback', () => {

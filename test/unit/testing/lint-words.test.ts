@@ -137,6 +137,114 @@ it('old answers and budgets', () => {
   `);
 });
 
+it('a provider behind a value that may fail to be made', () => {
+  expect(
+    told({
+      providers: [
+        { name: 'made', value: () => 1 },
+        { name: 'a', run, timeout },
+      ],
+    }),
+  ).toMatchInlineSnapshot(`
+    [
+      "warning unreachable-provider at providers[1]: "a" is reached only if the value of "made", tried before it, fails to be made. move "made" behind "a", or give it a when",
+    ]
+  `);
+});
+
+it('waits that a deadline leaves no time for, told by the part that is certain', () => {
+  const retried = (over: object, deadline: number) =>
+    told({ deadline, providers: [{ name: 'a', run, retries: 2, ...over }, later] });
+  const jitter = (initialDelay: number) => ({ initialDelay, factor: 1, jitter: 'full' });
+  expect(retried({ backoff: jitter(200) }, 150)).toMatchInlineSnapshot(`
+    [
+      "warning retries-beyond-deadline at providers[0].retries: the 3 attempts of "a" need 200 ms for the waits between them, the jitter being average; the deadline is 150 ms. lower retries to 1, shorten the backoff or the timeout, or raise the deadline above 200 ms",
+    ]
+  `);
+  expect(retried({ backoff: jitter(200) }, 350)).toMatchInlineSnapshot(`
+    [
+      "info retries-beyond-deadline at providers[0].retries: the 3 attempts of "a" need 400 ms for the waits between them, the jitter being at its longest; the deadline is 350 ms. lower retries to 1, shorten the backoff or the timeout, or raise the deadline above 400 ms",
+    ]
+  `);
+  expect(retried({ backoff: jitter(200), timeout: 10 }, 220)).toMatchInlineSnapshot(`
+    [
+      "warning retries-beyond-deadline at providers[0].retries: the 3 attempts of "a" need 230 ms if each times out, the jitter being average; the deadline is 220 ms. lower retries to 1, shorten the backoff or the timeout, or raise the deadline above 230 ms",
+    ]
+  `);
+  expect(retried({ backoff: jitter(200), timeout: 10 }, 420)).toMatchInlineSnapshot(`
+    [
+      "info retries-beyond-deadline at providers[0].retries: the 3 attempts of "a" need 430 ms if each times out, the jitter being at its longest; the deadline is 420 ms. lower retries to 1, shorten the backoff or the timeout, or raise the deadline above 430 ms",
+    ]
+  `);
+  expect(retried({ backoff: jitter(200), timeout: 10 }, 431)).toEqual([]);
+  expect(retried({ backoff: 0, timeout: 100 }, 100)).toMatchInlineSnapshot(`
+    [
+      "warning retries-beyond-deadline at providers[0].retries: the 3 attempts of "a" need 300 ms if each times out; the deadline is 100 ms. lower retries to 0, shorten the backoff or the timeout, or raise the deadline above 300 ms",
+    ]
+  `);
+  // Ten times 0.7 are 7, and not a little more.
+  expect(retried({ backoff: 0.7, retries: 10 }, 7)).toMatchInlineSnapshot(`
+    [
+      "error retries-beyond-deadline at providers[0].retries: the 11 attempts of "a" need 7 ms even if each fails at once; the deadline is 7 ms. lower retries to 9, shorten the backoff or the timeout, or raise the deadline above 7 ms",
+    ]
+  `);
+  expect(retried({ backoff: { initialDelay: 0, jitter: 'none' }, retries: 1_000 }, 1)).toEqual([]);
+  expect(told({ deadline: 0, providers: [{ name: 'a', run, timeout: 0 }, later] })).toEqual([]);
+});
+
+it('effects of what runs, and of nothing else', () => {
+  const made = { name: 'made', value: () => 1, timeout };
+  expect(told({ providers: [made, { name: 'a', run, timeout }] }, { effects: true })).toEqual([
+    expect.stringMatching(/^warning unreachable-provider at providers\[1\]/),
+  ]);
+});
+
+it('a verify that is asked of what an attempt answered, or failed with', () => {
+  const verify = async () => ({ done: false }) as const;
+  const charge = { name: 'a', run, inDoubt: 'verify', verify };
+  const accepting = { ...charge, accept: () => true };
+  expect(told({ providers: [accepting, later] })).toMatchInlineSnapshot(`
+    [
+      "warning unlimited-provider at providers[0].timeout: "a" may hang for ever, and its caller with it: it has no timeout, and the fallback no deadline. give it a timeout, or the fallback a deadline",
+      "warning verify-without-timeout at providers[0].timeout: the verify of "a" may hang for ever, and its caller with it: it has the timeout of "a", which has none. give it a timeout",
+    ]
+  `);
+  const output = { '~standard': { version: 1, vendor: 'test', validate: (value: unknown) => ({ value }) } };
+  const codes = (definition: object) => told(definition).map((finding) => finding.split(' at ')[0]);
+  expect(codes({ output, providers: [charge, later] })).toEqual([
+    'warning unlimited-provider',
+    'warning verify-without-timeout',
+  ]);
+  expect(codes({ output, deadline: 500, providers: [charge, later] })).toEqual([]);
+  expect(codes({ deadline: 500, providers: [{ ...charge, inDoubtWhen: () => true }, later] })).toEqual([]);
+  expect(codes({ deadline: 500, providers: [accepting, later] })).toEqual([]);
+});
+
+it('health that only a probe ends, or only a check', () => {
+  const breaker = { failures: 1, cooldown: 500 };
+  const a = { name: 'a', run, timeout, breaker };
+  for (const resetAfter of ['never', null])
+    expect(told({ resetAfter, whenAllUnhealthy: 'fail', providers: [a, { ...a, name: 'b' }] })).toEqual([
+      expect.stringMatching(/^info no-last-resort/),
+    ]);
+  const healthcheck = { check: async () => true, interval: 10 };
+  expect(told({ providers: [{ name: 'a', run, timeout, healthcheck }] })[0]).toMatchInlineSnapshot(
+    `"warning health-without-choice at providers[0].healthcheck: it changes nothing that "a" is unhealthy: there is no other provider, so it is tried all the same. add another provider, or set whenAllUnhealthy to 'fail'"`,
+  );
+});
+
+it('a budget that has a floor, or nothing to bound, is not spent before it begins', () => {
+  const a = { name: 'a', run, timeout };
+  const floor = { ratio: 0, minPerSecond: 1 };
+  expect(told({ retryBudget: floor, providers: [{ ...a, retries: 1 }, later] })).toEqual([]);
+  const share = { ratio: 0.1, minPerSecond: 0 };
+  expect(told({ retryBudget: share, providers: [{ ...a, retries: 1 }, later] })).toEqual([]);
+  const none = { ratio: 0, minPerSecond: 0 };
+  expect(told({ retryBudget: none, providers: [a, later] })).toEqual([
+    expect.stringMatching(/^info budget-without-retries/),
+  ]);
+});
+
 it('options that it does not take', () => {
   const refused = (options: object) => {
     try {
