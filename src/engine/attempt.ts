@@ -103,9 +103,8 @@ export abstract class Attempt implements Waiter {
     }
   }
 
-  /** The first outcome stands. */
+  /** Has come to something, which it had not yet. */
   end(outcome: Outcome): void {
-    if (this.outcome) return;
     this.#settle(outcome);
     this.#listener?.resume();
   }

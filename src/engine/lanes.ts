@@ -113,11 +113,12 @@ export class Lanes {
     const { interruption } = this.trigger.flight;
     if (interruption) lane.asked.wake(interruption);
     else lane.asked.lose();
-    const outcome = lane.asked.outcome as Outcome;
+    // No answer: what has answered is told of at once, and ends the walk.
+    const outcome = lane.asked.outcome as Failure;
     if (!lane.verification) {
       this.#record(lane, outcome);
       this.#tell(lane, verdictOn(outcome));
-      if (outcome.kind !== 'succeeded' && this.#doubtAbout(lane, outcome)) this.#leaveInDoubt(lane);
+      if (this.#doubtAbout(lane, outcome)) this.#leaveInDoubt(lane);
     }
     this.#drop(lane);
   }
@@ -184,12 +185,8 @@ export class Lanes {
   #use(lane: ProviderAttempt, output: unknown): void {
     lane.isOver = true;
     lane.output = output;
-    // Of two that have ended at once, the first.
-    if (this.found) lane.effect?.drop();
-    else {
-      lane.effect?.use();
-      this.found = lane;
-    }
+    lane.effect?.use();
+    this.found = lane;
   }
 
   #drop(lane: ProviderAttempt): void {
@@ -287,9 +284,8 @@ export class Lanes {
   }
 }
 
-/** What a provider's health is told of an attempt. */
-function verdictOn(outcome: Outcome): 'SUCCEEDED' | 'FAILED' | 'ABANDONED' {
-  if (outcome.kind === 'succeeded') return 'SUCCEEDED';
+/** What a provider's health is told of an attempt that gave no answer. */
+function verdictOn(outcome: Failure): 'FAILED' | 'ABANDONED' {
   const isNone = outcome.kind === 'aborted' || (outcome.kind === 'failed' && outcome.by === 'predicate');
   return isNone ? 'ABANDONED' : 'FAILED';
 }

@@ -200,3 +200,43 @@ describe('BUG: values that differ share a text', () => {
     expect(share(before, { cart })).toBe(false);
   });
 });
+
+describe('what might be taken for something else', () => {
+  it('is a text that looks like several', () => {
+    expect(canon(['a,string b'])).not.toBe(canon(['a', 'b']));
+    expect(canon('number 1')).not.toBe(canon(1));
+  });
+
+  it('is a circle, which is as deep as it is', () => {
+    const circle = () => {
+      const one: { self?: unknown } = {};
+      one.self = one;
+      return one;
+    };
+    expect(canon(circle())).toBeTypeOf('string');
+    expect(canon(circle())).toBe(canon(circle()));
+    expect(canon({ self: circle() })).not.toBe(canon(circle()));
+  });
+
+  it('is a list with more to it than its items', () => {
+    class List extends Array {}
+    expect(canon(List.of(1, 2))).toBeUndefined();
+    for (const more of ['x', 'x1', '1x']) expect(canon(Object.assign([1, 2], { [more]: 3 }))).toBeUndefined();
+    const long = Array.from({ length: 101 }, (_, index) => index);
+    expect(canon(long)).toBe(canon([...long]));
+    expect(canon(long)).toBeTypeOf('string');
+  });
+
+  it('is an instance with something of its own', () => {
+    for (const value of [new Date(0), new Map(), new Set(), new URL('a:b')]) {
+      expect(canon(value)).toBeTypeOf('string');
+      expect(canon(Object.assign(value, { secret: 1 }))).toBeUndefined();
+    }
+  });
+
+  it('is a buffer of the same length', () => {
+    const buffer = (...items: number[]) => new Uint8Array(items).buffer;
+    expect(canon(buffer(1, 2))).toBe(canon(buffer(1, 2)));
+    expect(canon(buffer(1, 2))).not.toBe(canon(buffer(1, 3)));
+  });
+});
