@@ -57,7 +57,9 @@ function healthEntries({ healths }: Machines, unit: Unit, now: number): Pick<Mac
     const waited = place.phase === 'healthy' || place.phase === 'held' ? undefined : one.waited(now);
     const snapshot = persistHealth(healths.stepper, place);
     const { failures } = place.config;
-    const breaker = one === primary && cooldown !== null ? { breaker: { failures, cooldown } } : {};
+    // One that is still to be told by `wrap` or `call` is none, and Infinity no JSON.
+    const isKnown = one === primary && cooldown !== null && Number.isFinite(failures);
+    const breaker = isKnown ? { breaker: { failures, cooldown } } : {};
     return [{ one, entry: { provider, snapshot, ...(waited !== undefined && { waited }), ...breaker } }];
   });
   const providers = written.filter(({ one }) => one !== primary).map(({ entry }) => entry);

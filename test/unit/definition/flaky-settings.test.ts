@@ -1,11 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  createDuctape,
-  defineFallback,
-  InvalidConfigError,
-  InvalidDefinitionError,
-  type StandardSchema,
-} from '../../../src/index.ts';
+import { createDuctape, defineFallback, InvalidConfigError, type StandardSchema } from '../../../src/index.ts';
 import { virtualClock } from '../../virtual-clock.ts';
 
 type Settings = Record<string, unknown>;
@@ -35,7 +29,9 @@ describe('settings whose schema changes its mind', () => {
     const settings = schemaOf(() => (++asked > 1 ? { issues: [{ message: 'not any more' }] } : { value: {} }));
     const fallback = defineFallback({ tag: 'x', settings, providers: [{ name: 'only', value: 1 }] });
     const { fallback: engine } = createDuctape();
-    expect(() => engine.define(fallback)).toThrow(InvalidDefinitionError);
+    expect(() => engine.define(fallback)).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_DEFINITION', tag: 'x' }),
+    );
     expect(engine.has('x')).toBe(false);
   });
 

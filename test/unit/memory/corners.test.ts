@@ -141,3 +141,47 @@ describe('an update', () => {
     expect(revision()).toBe(2);
   });
 });
+
+it('a primary whose snapshot does not say how it is judged can be restored, and again, and is judged by the next call', async () => {
+  const breaker = { failures: 1, cooldown: 1_000 };
+  const text = (api: ReturnType<typeof engine>['api']) => JSON.parse(JSON.stringify(api.snapshot()));
+  const primaryIn = (snapshot: { machines: { primary?: object }[] }) => snapshot.machines[0]?.primary as object;
+  const one = engine();
+  one.mend();
+  const fails = () => Promise.reject(down);
+  expect(await one.api.wrap('pay', fails, { breaker })()).toBe('A');
+  const first = text(one.api);
+  expect(primaryIn(first)).toMatchObject({ breaker });
+  Reflect.deleteProperty(primaryIn(first), 'breaker');
+  const two = engine();
+  expect(two.api.restore(first)).toEqual({ restored: 1, skipped: [] });
+  const second = text(two.api);
+  expect(primaryIn(second)).toEqual(primaryIn(first));
+  const three = engine();
+  three.mend();
+  expect(three.api.restore(second)).toEqual({ restored: 1, skipped: [] });
+  expect(await three.api.wrap('pay', () => expect.fail('called'), { breaker })()).toBe('A');
+  await three.clock.advance(1_000);
+  expect(await three.api.wrap('pay', async () => 'well again', { breaker })()).toBe('well again');
+});
+
+it('a primary that is tried again is told of once, whatever the next call says of its breaker', async () => {
+  const { api, clock, heard, mend } = engine();
+  mend();
+  const breaker = { failures: 1, cooldown: 100 };
+  await api.wrap('pay', () => Promise.reject(down), { breaker })();
+  await clock.advance(100);
+  api.wrap('pay', () => new Promise(() => {}), { breaker })();
+  for (const failures of [2, 3])
+    expect(await api.wrap('pay', () => expect.fail('called'), { breaker: { ...breaker, failures } })()).toBe('A');
+  expect(heard.filter(({ type }) => type === 'provider-probing')).toHaveLength(1);
+});
+
+it('the updates of keys are counted rightly where a snapshot takes the place of what there was', async () => {
+  const { api, update, reset } = engine({}, { cache: { max: 1 } });
+  await update({ cache: 'a' }, { maxRetries: 1 });
+  api.restore(api.snapshot());
+  await reset({ cache: 'a' }, { config: true });
+  expect(await update({ cache: 'b' }, { maxRetries: 1 })).toBe('idle');
+  expect(await update({ cache: 'c' }, { maxRetries: 1 })).toBe('ERR_INVALID_CONFIG');
+});
