@@ -155,6 +155,7 @@ it('a primary whose snapshot does not say how it is judged can be restored, and 
   Reflect.deleteProperty(primaryIn(first), 'breaker');
   const two = engine();
   expect(two.api.restore(first)).toEqual({ restored: 1, skipped: [] });
+  expect(two.inspect()).toMatchObject({ primary: { health: 'unhealthy', retryAfter: 0 } });
   const second = text(two.api);
   expect(primaryIn(second)).toEqual(primaryIn(first));
   const three = engine();
