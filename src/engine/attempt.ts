@@ -103,7 +103,7 @@ export abstract class Attempt implements Waiter {
     }
   }
 
-  /** Has come to something, which it had not yet. */
+  /** It has come to something. Only of one that had not yet. */
   end(outcome: Outcome): void {
     this.#settle(outcome);
     this.#listener?.resume();
