@@ -19,7 +19,7 @@ import {
   unreadable,
 } from './check.ts';
 import { type Definition, neverIsNull, RESERVED, resetAfter } from './definition.ts';
-import { frozen, frozenCopy, isEqual, isJson, isPlain } from './json.ts';
+import { frozen, frozenCopy, isJson, isPlain } from './json.ts';
 import { nearest } from './nearest.ts';
 import type { ProviderDefinition } from './provider.ts';
 import { isThenable, validate } from './standard.ts';
@@ -31,6 +31,8 @@ export interface Configuration {
   readonly deadline: number | undefined;
   /** What providers and callers see. */
   readonly values: BaseConfig;
+  /** What updates say of the settings: their schema made of it what `values` holds. */
+  readonly given: Updates;
   /** The providers in the order they are tried, disabled ones left out. */
   readonly plan: readonly PlannedProvider[];
 }
@@ -62,7 +64,8 @@ export function configure(
 ): Checked<Configuration> {
   const updates = layers.reduce(merge, NO_UPDATES);
   const { providers: amended = {}, ...amendments } = updates as Amendments;
-  const settings = readSettings(definition, updates);
+  const given = Object.fromEntries(Object.entries(updates).filter(([key]) => !isReserved(key)));
+  const settings = readSettings(definition, given);
   if (settings.issues) return settings;
   const plan = definition.providers.map((provider) => {
     const own = Object.hasOwn(amended, provider.name) ? amended[provider.name] : undefined;
@@ -94,14 +97,10 @@ export function configure(
       resetAfter,
       deadline,
       values: frozen(values),
+      given,
       plan: [...enabled.filter(isFirst), ...enabled.filter((step) => !isFirst(step))],
     }),
   };
-}
-
-/** Whether two configurations are the same to everyone. */
-export function sameConfiguration(one: Configuration, other: Configuration): boolean {
-  return isEqual(one.values, other.values);
 }
 
 /** An update's input as plain frozen JSON, checked as far as it can be without the settings' schema. */
@@ -215,10 +214,9 @@ function providerIssues(names: readonly string[], name: string, value: unknown):
 }
 
 /** The settings' own values, as their schema puts them out; `{}` without a schema. */
-function readSettings(definition: Definition, updates: Updates): Checked<object> {
+function readSettings(definition: Definition, given: Updates): Checked<object> {
   if (!definition.settings) return { value: NO_UPDATES };
-  const own = Object.fromEntries(Object.entries(updates).filter(([key]) => !isReserved(key)));
-  const settings = validate(definition.settings, own);
+  const settings = validate(definition.settings, given);
   if (isThenable(settings))
     return { issues: [{ path: '', message: 'expected a synchronous settings schema, got a promise' }] };
   if (settings.issues) return settings;

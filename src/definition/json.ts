@@ -1,5 +1,3 @@
-import { dequal } from 'dequal';
-
 /** A frozen copy of what may be JSON, read once, whatever it is. What is no JSON is kept for {@link isJson} to find. */
 export function frozenCopy<T>(value: T, copies = new Map<unknown, unknown>(), depth = 0): T {
   if (copies.has(value)) return copies.get(value) as T;
@@ -50,15 +48,6 @@ export function frozen<T>(value: T, copies = new Map<unknown, unknown>()): T {
     Object.defineProperty(copy, key, { value: frozen(item, copies), enumerable: true });
   }
   return Object.freeze(copy) as T;
-}
-
-/** Whether two values are deeply equal; what cannot be compared (a circle, say) is not. */
-export function isEqual(one: unknown, other: unknown): boolean {
-  try {
-    return dequal(one, other);
-  } catch {
-    return false;
-  }
 }
 
 export function isPlain(value: unknown): value is Record<PropertyKey, unknown> {

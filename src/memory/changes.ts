@@ -1,14 +1,8 @@
 import type { Checked } from '../definition/check.ts';
-import {
-  amend,
-  type ByHand,
-  type Configuration,
-  NO_UPDATES,
-  sameConfiguration,
-  type Updates,
-} from '../definition/config.ts';
+import { amend, type ByHand, type Configuration, NO_UPDATES, type Updates } from '../definition/config.ts';
 import type { Address } from '../definition/request.ts';
 import type { Where } from '../errors.ts';
+import { canon } from './canon.ts';
 import { type Home, healthsOf, limit, type Machine, type Unit } from './machine.ts';
 import type { Machines } from './machines.ts';
 
@@ -147,6 +141,17 @@ export function reconfigure(unit: Unit, configuration: Configuration, now: numbe
     ? unit.home.configuration
     : configuration;
   unit.revisions++;
+}
+
+/** Whether two configurations are the same to everyone. A setting that may hide anything is, if it was made of the same. */
+export function sameConfiguration(one: Configuration, other: Configuration): boolean {
+  const keys = Object.keys({ ...one.values, ...other.values }) as (keyof Configuration['values'])[];
+  return keys.every((key) => {
+    const [value, counterpart] = [one.values[key], other.values[key]];
+    if (value === counterpart) return true;
+    const text = canon(value);
+    return text === canon(counterpart) && (text !== undefined || canon(one.given) === canon(other.given));
+  });
 }
 
 function tooMany(max: number): string {

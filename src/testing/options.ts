@@ -247,8 +247,7 @@ async function refusedOutput(
 
 async function checkInputs({ input: schema, tag }: RawDefinition, arbitrary: fc.Arbitrary<unknown>): Promise<void> {
   for (const input of fc.sample(arbitrary, { numRuns: 20, seed: 1 })) {
-    if (typeof input !== 'object' || input === null)
-      refuse([['input', `expected an arbitrary that makes objects, got ${json(input)}`]]);
+    if (!isObject(input)) refuse([['input', `expected an arbitrary that makes objects, got ${json(input)}`]]);
     const issues = schema && (await schema['~standard'].validate(input)).issues;
     if (issues)
       refuse([

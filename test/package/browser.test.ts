@@ -18,10 +18,11 @@ function browserGlobals() {
   return { performance, crypto, setTimeout, clearTimeout, AbortController, AbortSignal, DOMException };
 }
 
-async function forTheBrowser(contents: string) {
+async function forTheBrowser(contents: string, minify = false) {
   const { outputFiles, metafile } = await build({
     stdin: { contents, resolveDir: ROOT },
     bundle: true,
+    minify,
     platform: 'browser',
     format: 'iife',
     globalName: 'answer',
@@ -50,6 +51,23 @@ describe('a bundle for the browser', () => {
       new RegExp(`(?:from|import|require)\\s*\\(?["'\`]${name}["'\`]`).test(text),
     );
     expect(named).toEqual([]);
+  });
+
+  it('calls our errors by their names, minified too', async () => {
+    const { text } = await forTheBrowser(
+      `
+      import { createDuctape, InvalidRequestError } from './dist/index.js';
+      const { fallback } = createDuctape({ env: 'prd', product: 'shop', fallbacks: [] });
+      export const result = fallback.run({}).catch(({ name, stack }) => [InvalidRequestError.name, name, stack]);
+      `,
+      true,
+    );
+    const names = await runInContext(`${text}; answer.result`, createContext(browserGlobals()));
+    expect([...names]).toEqual([
+      'InvalidRequestError',
+      'InvalidRequestError',
+      expect.stringMatching(/^InvalidRequestError: /),
+    ]);
   });
 
   it('works where there is no Node', async () => {
@@ -113,7 +131,7 @@ describe('our own code', () => {
       entryPoints: [resolve(ROOT, 'src/index.ts')],
       absWorkingDir: ROOT,
       bundle: true,
-      external: ['zod', 'xstate', 'lru-cache', 'leven', 'dequal'],
+      external: ['zod', 'xstate', 'lru-cache', 'leven'],
       format: 'esm',
       target: 'es2022',
       platform: 'neutral',

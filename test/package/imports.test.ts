@@ -30,7 +30,6 @@ const DOORS: Record<string, string> = {
   'lru-cache': 'memory',
   zod: 'definition',
   leven: 'definition',
-  dequal: 'definition',
   'fast-check': 'testing',
 };
 

@@ -281,7 +281,8 @@ describe('the LRU tells', () => {
     const { heard, run } = engineOf({ providers: [{ name: 'a', value: 1 }] }, { cache: { max: 1 } });
     await run('trigger', { cache: 'one' });
     await run('trigger', { cache: 'two' });
-    expect(heard.filter(({ type }) => type === 'evicted')).toEqual([
+    // Strictly: it belongs to no call, so that it has no `id`.
+    expect(heard.filter(({ type }) => type === 'evicted')).toStrictEqual([
       { ...BASE, type: 'evicted', at: 1_000, cache: 'one', reason: 'full' },
     ]);
   });

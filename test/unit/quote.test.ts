@@ -166,6 +166,12 @@ describe('discreet', () => {
     expect(json).toMatchObject({ errors: ['Error: 503'], at: '1970-01-01T00:00:00.000Z' });
     expect(JSON.stringify(json)).toContain('[circular]');
   });
+
+  it('takes an object without a prototype for a plain one', () => {
+    const input: Record<string, unknown> = Object.create(null);
+    input.self = input;
+    expect(JSON.stringify(discreet({ input }, undefined))).toBe('{"input":{"self":"[circular]"}}');
+  });
 });
 
 describe('errorText', () => {
@@ -191,4 +197,8 @@ it('conceals the token in what foreign objects write, and in the names of fields
   });
   const order = new Order();
   expect(plain({ order })).toEqual({ order });
+  class Reply {
+    readonly error = { code: 's3cret' };
+  }
+  expect(plain({ output: new Reply() }, 's3cret')).toEqual({ output: { error: { code: '[token]' } } });
 });

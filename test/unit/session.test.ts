@@ -225,6 +225,14 @@ describe('no text shows a token', () => {
     expect(texts.filter((text) => shows(text, TOKEN))).toEqual([]);
   });
 
+  it('in a session on the console, which calls it one', async () => {
+    const { trigger } = engineOf({
+      providers: [{ name: 'a', run: (_: unknown, { session }: Context) => inspect(session) }],
+    });
+    const { output } = await trigger({ session });
+    expect(output).toMatch(/^Session \{ tag: 'user', .*verified: false \}$/s);
+  });
+
   it('in the session, even where its data holds the token', async () => {
     const run = (_: unknown, ctx: Context) => JSON.stringify(ctx.session);
     const { trigger } = engineOf(

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import type { Checked } from '../../../src/definition/check.ts';
-import { amend, configure, readUpdate, sameConfiguration, type Updates } from '../../../src/definition/config.ts';
+import { amend, configure, readUpdate, type Updates } from '../../../src/definition/config.ts';
 import { definitionOf } from '../../../src/definition/definition.ts';
 import { createDuctape, type Fallback, InvalidConfigError, type StandardSchema } from '../../../src/index.ts';
 import { virtualClock } from '../../virtual-clock.ts';
@@ -54,7 +54,7 @@ describe('a configuration without updates', () => {
 
   it('has no key for what there is none of', () => {
     const { inspect } = engineOf({ tag: 'x', providers: [{ name: 'a', value: 1, timeout: null }] });
-    expect(inspect().config).toEqual({
+    expect(inspect().config).toStrictEqual({
       maxRetries: 10,
       resetAfter: 30_000,
       providers: { a: { enabled: true, retries: 0, timeout: null } },
@@ -279,7 +279,7 @@ describe('settings', () => {
     const settings = z.object({ limits: z.record(z.string(), z.number()).default({}) });
     const { update } = engineOf({ ...plain, settings });
     await update({ limits: { a: 1 } });
-    expect((await update({ limits: { b: 2 } })).config).toMatchObject({ limits: { b: 2 } });
+    expect((await update({ limits: { b: 2 } })).config).toHaveProperty('limits', { b: 2 });
   });
 
   it.each([
@@ -503,10 +503,5 @@ describe('layers', () => {
       configuration: { maxRetries: 4, deadline: 5 },
     });
     expect(own).toEqual({ maxRetries: 1 });
-  });
-
-  it('are the same where they come to the same', () => {
-    expect(sameConfiguration(of({}), of({ maxRetries: 4 }))).toBe(true);
-    expect(sameConfiguration(of({}), of({ maxRetries: 5 }))).toBe(false);
   });
 });

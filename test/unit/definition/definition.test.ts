@@ -430,6 +430,20 @@ describe('a defined fallback', () => {
     expect(fallback).toStrictEqual({ tag: 'x', name: 'X', providers: [{ name: 'a', value: 1 }] });
   });
 
+  it('is refused in words of ours where it cannot be asked anything', () => {
+    const fault = new Error('locked');
+    const locked = new Proxy(
+      {},
+      {
+        get() {
+          throw fault;
+        },
+      },
+    );
+    expect(() => definitionOf(locked)).toThrow(InvalidDefinitionError);
+    expect(() => definitionOf(locked)).toThrow('locked');
+  });
+
   it('has what its class has, which a copy of it keeps', () => {
     const schema = Object.assign(() => 'callable', { '~standard': z.object({})['~standard'] });
     class Payments {

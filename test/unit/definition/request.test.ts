@@ -115,9 +115,9 @@ describe.each([
   });
 
   it('is refused as an array, even one with the keys of a request', () => {
-    expect(refusal(() => read(Object.assign(['x'], good), HOME)).issues[0]?.message).toBe(
-      'expected an object, got an array',
-    );
+    const message = (array: string[]) => refusal(() => read(Object.assign(array, good), HOME)).issues[0]?.message;
+    expect(message([])).toBe('expected an object, got an empty array');
+    expect(message(['x'])).toBe('expected an object, got an array');
   });
 
   it('is refused when it cannot be read, with what was thrown for its cause', () => {

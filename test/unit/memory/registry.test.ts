@@ -101,4 +101,12 @@ describe('list', () => {
     expect(registry.list()[0]).toEqual({ tag: 'pay', env: ['dev', 'prd'], providers: ['one'] });
     expect(registry.seek('pay', 'prd', 'shop')).toBeDefined();
   });
+
+  it('tells what was written when it was defined, whatever became of the list', () => {
+    const env = ['dev'];
+    const registry = registryOf({ tag: 'pay', env });
+    env.push('prd');
+    expect(registry.list()).toEqual([{ tag: 'pay', env: ['dev'], providers: ['one'] }]);
+    expect(registry.seek('pay', 'prd', 'shop')).toBeUndefined();
+  });
 });

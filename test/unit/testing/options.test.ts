@@ -46,6 +46,7 @@ describe('options that cannot work are refused', () => {
     [{ input: { order: 1 } }, "input: expected a fast-check arbitrary for a trigger's input: fc.record({ … })"],
     [{ input: fc.constant(5) }, 'input: expected an arbitrary that makes objects, got 5'],
     [{ input: fc.constant(null) }, 'input: expected an arbitrary that makes objects, got null'],
+    [{ input: fc.constant([1]) }, 'input: expected an arbitrary that makes objects, got [1]'],
     [
       { updates: { maxRetries: 1 } },
       'updates: expected a fast-check arbitrary for an update\'s input, got {"maxRetries":1}',
