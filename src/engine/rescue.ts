@@ -1,6 +1,7 @@
 import type { Checked } from '../definition/check.ts';
 import { isThenable, validate } from '../definition/standard.ts';
 import { InDoubtError } from '../errors.ts';
+import type { StandardSchema } from '../types.ts';
 import type { Failure, Outcome } from './attempt.ts';
 import { type Because, doubtOf } from './doubt.ts';
 import type { Interruption } from './flight.ts';
@@ -63,24 +64,28 @@ export function fallBack(call: Protected, { request, home }: Addressed, error: u
   }
 }
 
-/** The primary's answer is a good one, too, for the providers that give the last of them again. */
+/** The primary's answer is a good one, too, for the providers that give the last of them again, if the schema of theirs takes it. */
 export function rememberPrimary(call: Protected, output: unknown): void {
   try {
     const { request, home } = addressed(call);
     if (!home.definition.remembers) return;
     const at = call.engine.clock.now();
     const input = asked(call, request, undefined);
-    const keep = (parsed: Checked<unknown>) => {
-      if (parsed.issues) return;
-      const asking = { tools: call.engine, request, home, input: parsed.value };
-      remember(call.engine, home, keysOf(asking), { provider: 'primary', output, at });
+    const keep = ([asking, answer]: readonly Checked<unknown>[]) => {
+      if (!asking || !answer || asking.issues || answer.issues) return;
+      const keys = keysOf({ tools: call.engine, request, home, input: asking.value });
+      remember(call.engine, home, keys, { provider: 'primary', output: answer.value, at });
     };
-    const parsed = home.definition.input ? validate(home.definition.input, input) : { value: input };
-    if (isThenable(parsed)) parsed.then(keep, () => {});
-    else keep(parsed);
+    const both = [parsed(home.definition.input, input), parsed(home.definition.output, output)] as const;
+    if (both.some(isThenable)) Promise.all(both).then(keep, () => {});
+    else keep(both as readonly Checked<unknown>[]);
   } catch {
     // What has no input of its own has no key to be remembered by.
   }
+}
+
+function parsed(schema: StandardSchema | undefined, value: unknown): Checked<unknown> | PromiseLike<Checked<unknown>> {
+  return schema ? validate(schema, value) : { value };
 }
 
 export function giveUp({ flight, reject }: Protected, error: unknown): void {

@@ -545,6 +545,28 @@ describe('a primary', () => {
     await expect(rate('eur')).rejects.toThrow(FallbackFailedError);
   });
 
+  it.each([
+    ['at once', z.object({ usd: z.number() })],
+    ['in its time', z.object({ usd: z.number() }).refine(async () => true)],
+  ])(
+    'is remembered as the schema of outputs gives it, asked %s, and not at all where that refuses it',
+    async (_, output) => {
+      const { api } = engine({ providers: [old], output });
+      let answer: unknown = { usd: 1, more: 'dropped' };
+      const rate = api.wrap('rates', async (_: object) => {
+        if (answer === undefined) throw new Error('down');
+        return answer;
+      });
+      expect(await rate({})).toEqual({ usd: 1, more: 'dropped' });
+      await settled();
+      answer = { usd: 'dear' };
+      expect(await rate({})).toEqual({ usd: 'dear' });
+      await settled();
+      answer = undefined;
+      expect(await rate({})).toEqual({ usd: 1 });
+    },
+  );
+
   it('is remembered by its first argument, where that is the input', async () => {
     const { api } = engine(only);
     let isUp = true;
@@ -645,8 +667,8 @@ describe('the memory of last good answers', () => {
   });
 });
 
-/** Known faults of src: each of these turns red on the day it is mended, and is then to be a plain `it`. */
-describe('BUG: last good answers', () => {
+/** Each of these was wrong once. */
+describe('last good answers', () => {
   it('are remembered of a plain primary that was wrapped before the fallback that remembers was defined', async () => {
     const { fallback: api } = createDuctape({ product: 'shop', clock: virtualClock() });
     api.define(defineFallback({ tag: 'rates', env: 'dev', providers: [{ name: 'none', value: 0 }] }));
