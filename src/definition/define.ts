@@ -40,8 +40,9 @@ export function defineFallback<
   const T extends string,
   const N extends string,
   Os extends readonly Any[],
-  In = Record<string, unknown>,
   I = Record<string, unknown>,
+  // A schema that does not say what it takes takes what it gives.
+  In = I,
   SIn = unknown,
   S = unknown,
   Out = Output<Said<Os>>,

@@ -40,6 +40,24 @@ describe('a provider', () => {
     });
   });
 
+  it('receives, and a trigger takes, what a schema gives that does not say what it takes', () => {
+    const order = {
+      '~standard': { version: 1, vendor: 'shop', validate: (value: unknown) => ({ value: value as { id: string } }) },
+    } as const;
+    const run = (input: { id: string }) => expectTypeOf(input).toEqualTypeOf<{ id: string }>();
+    const pay = defineFallback({ tag: 'pay', input: order, providers: [{ name: 'a', run }] });
+    const { fallback } = createDuctape({ fallbacks: [pay] });
+    interface Order {
+      readonly id: string;
+    }
+    const mine: Order = { id: 'o-1' };
+    void fallback.run({ fallback_tag: 'pay', action: 'trigger', input: mine });
+    // @ts-expect-error an id is a string
+    void fallback.run({ fallback_tag: 'pay', action: 'trigger', input: { id: 5 } });
+    // @ts-expect-error an order has an id
+    void fallback.run({ fallback_tag: 'pay', action: 'trigger' });
+  });
+
   it('receives any record without a schema', () => {
     defineFallback({
       tag: 'open',
