@@ -2,7 +2,7 @@ import type { Clock } from '../index.ts';
 
 /** A clock that goes only when told to. Timers fire in the order of their time, then of their making. */
 export interface VirtualClock extends Clock {
-  /** Lets everything happen that can happen within `ms`, promises included. */
+  /** Lets everything happen that can happen within `ms`, promises included. @throws RangeError where that is less than 0, or NaN */
   advance(ms: number): Promise<void>;
   /** Advances from timer to timer until none is left. */
   runUntilIdle(): Promise<void>;
@@ -45,10 +45,12 @@ export function virtualClock(start = 0): VirtualClock {
     },
     clearTimeout: (handle) => void timers.delete(handle as number),
     async advance(ms) {
+      if (!(ms >= 0)) throw new RangeError(`expected milliseconds of 0 or more, got ${ms}`);
       const end = now + ms;
       await flush();
       for (let timer = first(); timer && timer.at <= end; timer = first()) await fire(timer);
-      now = end;
+      // Another advance may have gone further meanwhile.
+      now = Math.max(now, end);
     },
     async runUntilIdle() {
       await flush();

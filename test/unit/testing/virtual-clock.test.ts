@@ -12,6 +12,22 @@ describe('a virtual clock', () => {
     expect(clock.now()).toBe(120);
   });
 
+  it('never goes back, whoever else advances it', async () => {
+    const clock = virtualClock();
+    await Promise.all([clock.advance(100), clock.advance(50)]);
+    expect(clock.now()).toBe(100);
+    clock.setTimeout(() => void clock.advance(500), 10);
+    await clock.advance(20);
+    await flush();
+    expect(clock.now()).toBe(610);
+  });
+
+  it.each([-1, Number.NaN])('cannot be advanced by %d', async (ms) => {
+    const clock = virtualClock(5);
+    await expect(clock.advance(ms)).rejects.toThrow(new RangeError(`expected milliseconds of 0 or more, got ${ms}`));
+    expect(clock.now()).toBe(5);
+  });
+
   it('fires what is due within a time, its last millisecond included, and nothing later', async () => {
     const clock = virtualClock();
     const told: string[] = [];
