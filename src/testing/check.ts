@@ -45,7 +45,9 @@ export class PolicyViolation extends Error {
     const lines = timeline(outcome.trace, marks);
     const after = `after ${inWords(runs)} (shrunk ${shrunk} times)`;
     const why = breach.entry ? '' : `${breach.message}\n`;
-    super(`${breach.invariant} broke ${after}\nreplay with { seed: ${seed}, path: "${path}" }\n${why}\n${lines}`);
+    super(
+      `${breach.invariant} broke ${after}\nreplay with { seed: ${seed}, ${path === '' ? `runs: ${runs}` : `path: "${path}"`} }\n${why}\n${lines}`,
+    );
     this.invariant = breach.invariant;
     this.timeline = lines;
     this.trace = outcome.trace;
@@ -139,7 +141,7 @@ export async function search(definition: Fallback, options: CheckOptions, create
   }
   if (tally.calls === 0) {
     throw new Error(
-      `No provider of ${play.tag} was ever called in ${inWords(report.runs)}: nothing was checked. Do its inputs pass every \`when\`?`,
+      `No provider of ${play.tag} was ever called in ${inWords(report.runs)}: nothing was checked. Do its inputs, and its session, pass every \`when\`?`,
     );
   }
   return report;

@@ -4,7 +4,7 @@ import { aftermathFor, cast } from './cast.ts';
 import type { Stage } from './history.ts';
 import { type Invariant, isInvariant } from './invariants.ts';
 import { isObject, type RawDefinition, type RawProvider } from './raw.ts';
-import type { Create, Play } from './simulate.ts';
+import type { CheckSession, Create, Play } from './simulate.ts';
 import { FAULTS, type FaultKind, json } from './trace.ts';
 
 /** Weights of faults: `{ hang: 0 }` leaves one out, `{ lost: 5 }` makes one likelier. */
@@ -19,6 +19,8 @@ export interface CheckOptions {
   readonly updates?: fc.Arbitrary<Record<string, unknown>>;
   /** Weights for all providers, or by name; 0 leaves a fault out of `verify` and `compensate`, too. Default: all, evenly. */
   readonly faults?: Weights | Readonly<Record<string, Weights>>;
+  /** Who triggers: its session counts as verified, with these `data`. Needed where the definition asks for one. Default: nobody. */
+  readonly session?: CheckSession;
   /** What must hold besides the laws. */
   readonly invariants?: readonly (Invariant | ((trace: import('./trace.ts').Trace) => unknown))[];
   /** Random histories tried. Default: 300. */
@@ -32,7 +34,19 @@ export interface CheckOptions {
   readonly path?: string;
 }
 
-const KNOWN = ['input', 'output', 'updates', 'faults', 'invariants', 'runs', 'commands', 'keys', 'seed', 'path'];
+const KNOWN = [
+  'input',
+  'output',
+  'updates',
+  'faults',
+  'session',
+  'invariants',
+  'runs',
+  'commands',
+  'keys',
+  'seed',
+  'path',
+];
 
 /** All that a check needs, or an error that says how to mend what is wrong with it. */
 export async function prepare(
@@ -47,7 +61,7 @@ export async function prepare(
       .filter((key) => !KNOWN.includes(key))
       .map((key) => [key, `unknown option; expected one of ${KNOWN.join(', ')}`]),
   );
-  const { runs = 300, commands = 20, keys = 3, invariants = [], faults = {}, updates, seed, path } = given;
+  const { runs = 300, commands = 20, keys = 3, invariants = [], faults = {}, updates, session, seed, path } = given;
   refuse([
     ...wholes({ runs, commands }, 1),
     ...wholes({ keys }, 0),
@@ -58,6 +72,7 @@ export async function prepare(
       ? []
       : [['updates', `expected a fast-check arbitrary for an update's input, got ${json(updates)}`] as const]),
     ...(isObject(faults) ? [] : [['faults', `expected weights of faults, got ${json(faults)}`] as const]),
+    ...unfitSession(raw, session),
     ...(path !== undefined && seed === undefined
       ? [['path', 'expected a seed beside it, as the violation printed them'] as const]
       : []),
@@ -120,6 +135,7 @@ export async function prepare(
     cast: (actors) => cast(raw, actors) as Parameters<typeof defineFallback>[0],
     policy: { maxRetries: raw.maxRetries ?? 10, resetAfter },
     keys,
+    session,
     outputs,
     limits: new Map(running.map(({ name, timeout }) => [name, Math.min(timeout ?? 1_000, raw.deadline ?? 1_000)])),
     horizon: within.length > 0 ? Math.max(...within) : undefined,
@@ -134,6 +150,14 @@ function unfit(invariants: readonly unknown[]): (readonly [string, string])[] {
       ? []
       : [[`invariants[${index}]`, `expected an invariant or a function of the trace, got ${json(invariant)}`] as const],
   );
+}
+
+function unfitSession({ session: asked }: RawDefinition, session: unknown): (readonly [string, string])[] {
+  if (session === undefined)
+    return asked === 'required' ? [['session', 'expected { tag, token }, which the definition requires']] : [];
+  const { tag, token } = Object(session) as { readonly tag?: unknown; readonly token?: unknown };
+  const isFit = [tag, token].every((text) => typeof text === 'string' && text !== '');
+  return isFit ? [] : [['session', 'expected { tag, token, data? }, its tag and its token strings that are not empty']];
 }
 
 function legalUpdates(

@@ -41,6 +41,7 @@ export interface RawDefinition {
   readonly handle?: unknown;
   readonly env?: unknown;
   readonly product?: unknown;
+  readonly session?: 'optional' | 'required';
   readonly retryBudget?: { readonly ratio: number; readonly minPerSecond: number };
   readonly reuse?: Remembering;
   readonly whenAllUnhealthy?: 'try' | 'fail';

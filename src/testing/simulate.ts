@@ -47,6 +47,13 @@ interface Engine {
   close(): Promise<void>;
 }
 
+/** Who triggers: a session that counts as verified, with these data. */
+export interface CheckSession {
+  readonly tag: string;
+  readonly token: string;
+  readonly data?: unknown;
+}
+
 /** The policy on its stage: the user's definition, and what its providers are to do. */
 export interface Play {
   readonly tag: string;
@@ -65,6 +72,8 @@ export interface Play {
   readonly limits: ReadonlyMap<string, number>;
   /** Milliseconds after the last command within which each trigger should be over; `undefined`: as long as it takes. */
   readonly horizon: number | undefined;
+  /** Of each trigger. */
+  readonly session?: CheckSession | undefined;
   readonly create: Create;
 }
 
@@ -181,7 +190,7 @@ export class Simulation {
   }
 
   #open(): Engine {
-    const { create, cast, keys } = this.#play;
+    const { create, cast, keys, session } = this.#play;
     const clock = this.#clock;
     const fallback = defineFallback(
       cast({
@@ -213,6 +222,7 @@ export class Simulation {
       clock: counting,
       random: () => 0.5,
       cache: { max: Math.max(1, keys) },
+      ...(session && { sessions: { [session.tag]: () => session.data } }),
     };
     const { fallback: engine } = create({ ...options, nonce: 'kit', fallbacks: [fallback] });
     engine.on('*', (event) => this.#hear(event));
@@ -268,7 +278,7 @@ export class Simulation {
       trigger.isOver = true;
       this.#note(type, { trigger: number, key, ...facts });
     };
-    this.#engine.run({ ...this.#request(key, 'trigger'), input }, { id: `t${number}`, signal }).then(
+    this.#engine.run(this.#triggering(key, input), { id: `t${number}`, signal }).then(
       ({ provider, output, stale, reused }) => {
         this.#witness.answered(number, key, stale === true, reused === true);
         over('recovered', { provider, output, ...(stale && { stale }), ...(reused && { reused }) });
@@ -301,7 +311,7 @@ export class Simulation {
     if (input === undefined) return;
     this.#note('evict', {});
     for (let count = 0; count < Math.max(1, this.#play.keys); count++) {
-      const request = { ...this.#request(0, 'trigger'), input, cache: `filler-${++this.#fillers}` };
+      const request = { ...this.#triggering(0, input), cache: `filler-${++this.#fillers}` };
       this.#engine.run(request, { id: 'filler' }).catch(() => {});
       await flush();
     }
@@ -331,6 +341,11 @@ export class Simulation {
       (error) => error,
     );
     this.#note(type, { key, input, ...(error !== undefined && { error }) });
+  }
+
+  #triggering(key: number, input: unknown): object {
+    const { session: { tag, token } = {} } = this.#play;
+    return { ...this.#request(key, 'trigger'), input, ...(token !== undefined && { session: { tag, token } }) };
   }
 
   #request(key: number, action: Command['type']): object {

@@ -130,6 +130,40 @@ describe('a check', () => {
   });
 });
 
+describe('a session', () => {
+  const session = { tag: 'user', token: 's3cret', data: { role: 'admin' } };
+
+  it('is that of every trigger, verified, and its data what a verifier would give', async () => {
+    const seen = new Set<string>();
+    const fallback = defineFallback({
+      tag: 'x',
+      session: 'required',
+      providers: [
+        {
+          name: 'one',
+          run: async () => 1,
+          when: (_, { session: given }) => {
+            seen.add(JSON.stringify([given?.tag, given?.token, given?.data, given?.verified]));
+            return (given?.data as typeof session.data | undefined)?.role === 'admin';
+          },
+        },
+        { name: 'two', value: 2 },
+      ],
+    });
+    const options = { input, session, invariants: [reaches('one', 'two')], runs: 50, seed: 1 };
+    expect((await checkFallback(fallback, options)).runs).toBe(50);
+    expect([...seen]).toEqual([JSON.stringify(['user', 's3cret', { role: 'admin' }, true])]);
+  });
+
+  it('need not be', async () => {
+    const given = new Set<unknown>();
+    const when = (_: unknown, ctx: { readonly session?: unknown }) => given.add(ctx.session).size > 0;
+    const fallback = defineFallback({ tag: 'x', providers: [{ name: 'one', run: async () => 1, when }] });
+    await checkFallback(fallback, { input, runs: 10, seed: 1 });
+    expect([...given]).toEqual([undefined]);
+  });
+});
+
 describe('options that cannot work', () => {
   it.each([
     [{}, 'input: expected a fast-check arbitrary'],
@@ -194,6 +228,14 @@ describe('options that cannot work', () => {
   it('are those of a policy in which nothing runs', async () => {
     const still = defineFallback({ tag: 'x', providers: [{ name: 'one', value: 1 }] });
     await expect(checkFallback(still, { input })).rejects.toThrow('no provider runs anything');
+  });
+
+  it('are those without a session where the definition requires one', async () => {
+    const providers = [{ name: 'one', run: async () => 1 }];
+    const personal = defineFallback({ tag: 'x', session: 'required', providers });
+    const checked = checkFallback(personal, { input });
+    await expect(checked).rejects.toThrow(InvalidRequestError);
+    await expect(checked).rejects.toThrow('session: expected { tag, token }, which the definition requires');
   });
 
   it('are no vacuous pass: a run in which no provider was called fails', async () => {

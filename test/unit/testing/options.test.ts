@@ -35,7 +35,8 @@ const updatesOf = async (definition: object) =>
   fc.sample((await prepared(definition)).stage.updates, { numRuns: 500, seed: 1 });
 
 describe('options that cannot work are refused', () => {
-  const options = 'expected one of input, output, updates, faults, invariants, runs, commands, keys, seed, path';
+  const options =
+    'expected one of input, output, updates, faults, session, invariants, runs, commands, keys, seed, path';
   const faults = 'ok, reject, throw, invalid, slow, slow-reject, hang, stubborn, lost';
 
   it.each<[object, string]>([
@@ -51,6 +52,12 @@ describe('options that cannot work are refused', () => {
       { updates: { maxRetries: 1 } },
       'updates: expected a fast-check arbitrary for an update\'s input, got {"maxRetries":1}',
     ],
+    ...[null, 5, {}, { tag: 'user' }, { token: 't' }, { tag: '', token: 't' }, { tag: 'user', token: 5 }].map(
+      (session): [object, string] => [
+        { session },
+        'session: expected { tag, token, data? }, its tag and its token strings that are not empty',
+      ],
+    ),
     [{ output: null }, 'output: expected a fast-check arbitrary, or one by provider name, got null'],
     [{ output: 'paid' }, 'output: expected a fast-check arbitrary, or one by provider name, got "paid"'],
     [{ output: { one: 'paid' } }, 'output.one: expected a fast-check arbitrary for what it answers, got "paid"'],

@@ -95,7 +95,7 @@ describe('a check', () => {
     const providers = [{ ...one, when: () => false }];
     await expect(checked({ providers })).rejects.toThrow(
       new Error(
-        'No provider of pay was ever called in 20 histories: nothing was checked. Do its inputs pass every `when`?',
+        'No provider of pay was ever called in 20 histories: nothing was checked. Do its inputs, and its session, pass every `when`?',
       ),
     );
   });
@@ -109,7 +109,7 @@ describe('a check', () => {
     expect(found).toMatchObject({ invariant: 'reaches(two, one, later)', seed: 7, path: '', runs: 20, trace: [] });
     expect(found.message).toBe(
       'reaches(two, one, later) broke after 20 histories (shrunk 0 times)\n' +
-        'replay with { seed: 7, path: "" }\ntwo, later never won in 20 histories\n\n',
+        'replay with { seed: 7, runs: 20 }\ntwo, later never won in 20 histories\n\n',
     );
     expect((await checked({ providers }, { invariants: [reaches('one')], faults })).runs).toBe(20);
   });
