@@ -321,7 +321,7 @@ export type AnyFallbackError =
 /** Each attempt's error with whose it is, then those that belong to no attempt. */
 function told(errors: readonly unknown[], attempts: readonly AttemptRecord[]): string {
   const failed = attempts.filter((attempt) => errors.includes(attempt.error) && attempt.outcome !== 'skipped');
-  const others = errors.filter((error) => !failed.some((attempt) => attempt.error === error));
+  const others = errors.filter((error) => !failed.some((attempt) => Object.is(attempt.error, error)));
   const texts = failed.map(({ provider, attempt, error }) => `${provider} #${attempt}: ${quote(error)}`);
   return [...texts, ...others.map(quote)].join('; ');
 }

@@ -191,7 +191,7 @@ function restoreHealth({ healths }: Machines, unit: Unit, entry: Revived, now: n
     } else if (revived.phase === 'unhealthy')
       skip(
         entry,
-        `the health of ${spelt(revived.provider)}, which has neither breaker nor health check here, is left out`,
+        `the health of ${spelt(revived.provider)}, which ${provider ? 'has neither breaker nor health check' : 'is no provider'} here, is left out`,
       );
   }
   const { primary } = entry;

@@ -267,6 +267,11 @@ describe('SessionError', () => {
 });
 
 describe('FallbackFailedError', () => {
+  it('tells each error once, whatever was thrown', async () => {
+    const { run } = engineOf({ providers: [{ name: 'a', run: () => Promise.reject(Number.NaN) }] });
+    expect((await errorOf(() => run('trigger'))).message).toBe('x failed: a #1: NaN');
+  });
+
   it('holds every error as it was thrown, every attempt, and the state', async () => {
     const thrown = [boom, 'text', undefined, null, 0, { code: 1 }];
     const providers = thrown.map((error, index) => ({

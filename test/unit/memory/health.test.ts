@@ -369,16 +369,21 @@ describe('restore, where the definition has changed', () => {
   });
 
   it.each([
-    ['whose provider is gone', 'three', {}],
-    ['whose provider nothing would make healthy again', 'one', { one: {} }],
-  ])('skips and reports one %s, and takes over the rest', async (_what, provider, options) => {
+    ['whose provider is gone', 'three', {}, 'is no provider'],
+    ['whose provider nothing would make healthy again', 'one', { one: {} }, 'has neither breaker nor health check'],
+  ])('skips and reports one %s, and takes over the rest', async (_what, provider, options, why) => {
     const snapshot = await unhealthy();
     snapshot.machines[0].health[0].provider = provider;
     const other = engine(options);
     const { restored, skipped } = other.api.restore(snapshot);
     expect(restored).toBe(1);
     expect(skipped).toEqual([
-      { env: 'prd', product: 'payments', tag: 'pay', reason: expect.stringContaining(`"${provider}"`) },
+      {
+        env: 'prd',
+        product: 'payments',
+        tag: 'pay',
+        reason: `the health of "${provider}", which ${why} here, is left out`,
+      },
     ]);
     expect(other.api.inspect(place)).toMatchObject({ state: 'triggered', triggers: 2 });
     expect(other.health()?.health ?? 'healthy').toBe('healthy');
