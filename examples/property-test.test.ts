@@ -40,7 +40,7 @@ test('a charge whose answer is lost is made again: the kit finds it', async () =
   expect(violation).toBeInstanceOf(PolicyViolation);
   expect(violation.timeline).toContain('← second effect of trigger #1');
   console.log(violation.message);
-});
+}, 60_000);
 
 test('the mended policy keeps its promises, whatever happens', async () => {
   const report = await checkFallback(isRight, {
@@ -48,4 +48,4 @@ test('the mended policy keeps its promises, whatever happens', async () => {
     invariants: [atMostOneEffect(), settlesWithin(800), reaches('stripe', 'queue')],
   });
   console.log(report);
-});
+}, 60_000);

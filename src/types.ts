@@ -127,18 +127,24 @@ export interface Context<S = unknown> {
   remaining(): number;
 }
 
-/** The wait between two attempts on one provider: constant, exponential with jitter, or your own. */
+/**
+ * The wait between two attempts on one provider, in milliseconds: constant, exponential with jitter, or your own, of the number
+ * of the attempt that failed (from 1) and its error.
+ */
 export type Backoff = number | BackoffOptions | ((attempt: number, error: unknown) => number);
 
-/** @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/ */
+/** Exponential backoff. @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/ */
 export interface BackoffOptions {
   /** Milliseconds. Default: 100. */
   readonly initialDelay?: number;
   /** Milliseconds; caps every delay. Default: 5 000. */
   readonly maxDelay?: number;
-  /** At least 1. Default: 2. */
+  /** What each delay is times the one before. At least 1. Default: 2. */
   readonly factor?: number;
-  /** Default: `'full'`. */
+  /**
+   * `'full'`: anything between 0 and the delay; `'none'`: the delay itself; `'decorrelated'`: between `initialDelay` and
+   * three times the wait before. Default: `'full'`.
+   */
   readonly jitter?: 'full' | 'none' | 'decorrelated';
 }
 
@@ -339,7 +345,10 @@ export interface Inspection<C = BaseConfig> {
   readonly retryAfter?: number;
   /** The health of each provider; absent where no provider has a breaker, a health check or a limit, and none was set by hand. */
   readonly providers?: Readonly<Record<string, ProviderHealth>>;
-  /** The health of the primary of `wrap` and `call`; absent until one with a breaker has been called. */
+  /**
+   * The health of the primary of `wrap` and `call`; absent until one with a breaker has been called: in this engine, or before
+   * the snapshot, where it was not as new.
+   */
   readonly primary?: ProviderHealth;
 }
 
@@ -408,7 +417,10 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds; the tighter of this and the fallback's own holds. */
   readonly deadline?: number | undefined;
-  /** An id of the caller's own. Equal ids do not deduplicate. */
+  /**
+   * The `ctx.id` that providers get: an order's id, say, to be one idempotency key however often the order is tried. The engine
+   * itself does not deduplicate by it. Default: a new one for each trigger.
+   */
   readonly id?: string | undefined;
 }
 

@@ -43,15 +43,23 @@ export type UpdateOf<Fs extends Fallbacks, T> =
 
 /** `null` brings the definition's value back. */
 export type UpdateInput<N extends string = string, S = unknown> = { readonly [K in keyof S]?: S[K] | null } & {
+  /** Failed triggers in a row before the fallback is exhausted by one more. */
   readonly maxRetries?: number | null;
+  /** The provider that is tried first. */
   readonly fallbackProvider?: N | null;
+  /** Milliseconds for a whole trigger. */
   readonly deadline?: number | null;
+  /** Milliseconds after which an exhausted fallback lets a probe through. */
   readonly resetAfter?: number | 'never' | null;
+  /** By name. What is not named stays as it is. */
   readonly providers?:
     | {
         readonly [K in N]?: {
+          /** `false`: left out. */
           readonly enabled?: boolean | null;
+          /** Extra attempts within one trigger. */
           readonly retries?: number | null;
+          /** Milliseconds for one attempt. */
           readonly timeout?: number | null;
           /** By hand, for all cache keys: unhealthy until set healthy or reset. */
           readonly health?: 'healthy' | 'unhealthy';
@@ -91,7 +99,7 @@ type ResultFor<Fs extends Fallbacks, T, A> = A extends 'trigger'
 type PerCall<V, A extends readonly unknown[]> = V | ((...args: A) => V);
 
 interface Guarding<A extends readonly unknown[], R> {
-  /** Milliseconds for the primary; `null` or nothing: none. */
+  /** Milliseconds for the primary; `null` or nothing: none. Then the fallback is triggered; a primary of `wrap` runs on. */
   readonly timeout?: number | null | undefined;
   /** `false`: the error is the caller's own; it is rethrown and nothing falls back. Default: the definition's. */
   readonly handle?: ((error: unknown) => boolean) | undefined;
@@ -111,12 +119,17 @@ interface Guarding<A extends readonly unknown[], R> {
 export interface WrapOptions<In, A extends readonly unknown[], R = unknown> extends Guarding<A, R> {
   /** Makes the trigger's input. Default: the first argument. */
   readonly input?: ((error: unknown, ...args: A) => In) | undefined;
+  /** Default: the engine's. */
   readonly env?: PerCall<string, A> | undefined;
+  /** Default: the engine's. */
   readonly product?: PerCall<string, A> | undefined;
+  /** The key whose state counts. Default: the fallback's own. */
   readonly cache?: PerCall<string | undefined, A> | undefined;
   /** Guards the fallback, not the primary, which runs first. */
   readonly session?: PerCall<ISession | undefined, A> | undefined;
+  /** The caller's abort: the call rejects promptly with its reason. */
   readonly signal?: PerCall<AbortSignal | undefined, A> | undefined;
+  /** The `ctx.id` of the fallback's providers. Default: a new one for each call. */
   readonly id?: PerCall<string | undefined, A> | undefined;
   /** Milliseconds for the primary and the fallback together. */
   readonly deadline?: PerCall<number | undefined, A> | undefined;
@@ -145,15 +158,26 @@ type WrapArguments<In, A extends readonly unknown[], R> =
 type Settled<A extends readonly unknown[]> = Extract<Given<A>, readonly unknown[]>;
 
 interface Typed<Fs extends Fallbacks> {
+  /**
+   * `trigger` tries a fallback's providers in order, `update` reconfigures it, `reset` forgets its state.
+   *
+   * @throws FallbackError, its `code` telling which; and, as they are, what `handle` disowns and the reason of an abort
+   */
   run<const T extends TagOf<Fs>, const A extends Action>(
     request: Place & { readonly fallback_tag: T; readonly action: A } & InputFor<Fs, NoInfer<T>, NoInfer<A>>,
     options?: RunOptions,
   ): Promise<ResultFor<Fs, T, A>>;
+  /**
+   * A function like `primary` that triggers the fallback where the primary fails, and gives what either answers.
+   *
+   * @throws UnknownFallbackError, InvalidRequestError at once, not on the day the primary fails
+   */
   wrap<const T extends TagOf<Fs>, This, A extends readonly unknown[], R>(
     tag: T,
     primary: (this: This, ...args: A) => R,
     ...options: WrapArguments<InputOf<Fs, T>, Settled<A>, NoInfer<Known<Awaited<R>>>>
   ): (this: This, ...args: A) => Promise<Known<Awaited<R>> | OutputOf<Fs, T>>;
+  /** Calls `primary` once, with a `signal` that its timeout, the deadline and the caller abort, and the fallback where it fails. */
   call<const T extends TagOf<Fs>, R>(
     tag: T,
     primary: (context: { readonly signal: AbortSignal; readonly id: string }) => R,
@@ -166,15 +190,18 @@ interface Typed<Fs extends Fallbacks> {
 type DynamicRequest = Place & { readonly fallback_tag: string; readonly input?: AnyRecord | undefined };
 
 interface Dynamic {
+  /** `trigger` tries a fallback's providers in order, `update` reconfigures it, `reset` forgets its state. */
   run<const A extends Action>(
     request: DynamicRequest & { readonly action: A },
     options?: RunOptions,
   ): Promise<A extends 'trigger' ? TriggerResult : A extends 'update' ? UpdateResult : ResetResult>;
+  /** A function like `primary` that triggers the fallback where the primary fails, and gives what either answers. */
   wrap<This, A extends readonly unknown[], R>(
     tag: string,
     primary: (this: This, ...args: A) => R,
     options?: WrapOptions<AnyRecord, Settled<A>>,
   ): (this: This, ...args: A) => Promise<unknown>;
+  /** Calls `primary` once, with a `signal` that its timeout, the deadline and the caller abort, and the fallback where it fails. */
   call(
     tag: string,
     primary: (context: { readonly signal: AbortSignal; readonly id: string }) => unknown,
@@ -188,6 +215,7 @@ interface Common<T extends string> {
   /** Whether there is such a fallback: the tag anywhere, or the request's tag in its env and product. Never throws. */
   has(tag: string): tag is T;
   has<R extends { readonly fallback_tag: string }>(request: R): request is R & { readonly fallback_tag: T };
+  /** What each fallback is called, where it exists and who provides, in the order of their definition. */
   list(): FallbackInfo[];
   /** How a fallback, or one key of it, is doing. Creates nothing, renews nothing. */
   inspect(request: Omit<Place, 'session'> & { readonly fallback_tag: T }): Inspection;
@@ -195,7 +223,7 @@ interface Common<T extends string> {
   snapshot(): Snapshot;
   /** Replaces all that is remembered. @throws InvalidSnapshotError, and then nothing has changed */
   restore(snapshot: unknown): RestoreResult;
-  /** Subscribes to one type of event, or to all; returns the function that unsubscribes. */
+  /** Subscribes to one type of event, or to all; returns the function that unsubscribes. What a listener throws is ignored. */
   on<E extends EventType>(type: E, listener: Listener<E>): () => void;
   on(type: '*', listener: Listener): () => void;
   /** Refuses what comes, waits up to `grace` ms (default: 0) for what is in flight, then aborts it. */
