@@ -8,7 +8,7 @@ export {
   chaos,
 } from './chaos.ts';
 export { checkFallback, PolicyViolation, type Report } from './check.ts';
-export { fallbackCommands } from './commands.ts';
+export { type FallbackCommands, type FallbackModel, type FallbackReal, fallbackCommands } from './commands.ts';
 export {
   alwaysRecovers,
   atMostOneEffect,
@@ -21,5 +21,6 @@ export {
 export { type LintCode, type LintFinding, type LintOptions, type LintSeverity, lintFallback } from './lint.ts';
 export type { CheckOptions, Weights } from './options.ts';
 export { type Behaviour, hang, ok, reject, type Script, script, slow, slowReject, stubborn } from './script.ts';
+export type { CheckSession } from './simulate.ts';
 export type { FaultKind, Trace, TraceEntry, TraceType } from './trace.ts';
 export { type VirtualClock, virtualClock } from './virtual-clock.ts';
