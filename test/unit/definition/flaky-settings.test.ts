@@ -84,6 +84,23 @@ describe('settings that a schema makes anew each time', () => {
     await engine.run({ fallback_tag: 'x', action: 'update', input: { maxRetries: 10 } });
     expect(engine.inspect({ fallback_tag: 'x' }).revision).toBe(0);
   });
+
+  const client = () => 1;
+  it.each<[string, (value: Settings) => Settings]>([
+    ['come to the same', ({ region = 'eu' }) => ({ region })],
+    ['come to the very same function', () => ({ region: client })],
+  ])('are the same if they %s, whatever they were made of', async (_, made) => {
+    const engine = engineWith(schemaOf((value) => ({ value: made(value) })));
+    await engine.run({ fallback_tag: 'x', action: 'update', input: { region: 'eu' } });
+    expect(engine.inspect({ fallback_tag: 'x' }).revision).toBe(0);
+  });
+
+  it('are others if they hide what they hold, and were made of something else', async () => {
+    const engine = engineWith(schemaOf(({ region = 'eu' }) => ({ value: { region: () => region } })));
+    await engine.run({ fallback_tag: 'x', action: 'update', input: { region: 'us' } });
+    const { revision, config } = engine.inspect({ fallback_tag: 'x' });
+    expect([revision, (config as unknown as { region(): string }).region()]).toEqual([1, 'us']);
+  });
 });
 
 describe('a key with updates of its own', () => {
