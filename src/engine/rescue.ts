@@ -64,7 +64,7 @@ export function fallBack(call: Protected, { request, home }: Addressed, error: u
   }
 }
 
-/** The primary's answer is a good one, too, for the providers that give the last of them again, if the schema of theirs takes it. */
+/** The primary's answer is a good one, too, for the providers that give the last of them again, if the schema of outputs takes it. */
 export function rememberPrimary(call: Protected, output: unknown): void {
   try {
     const { request, home } = addressed(call);

@@ -344,8 +344,9 @@ export class Simulation {
   }
 
   #triggering(key: number, input: unknown): object {
-    const { session: { tag, token } = {} } = this.#play;
-    return { ...this.#request(key, 'trigger'), input, ...(token !== undefined && { session: { tag, token } }) };
+    const { session } = this.#play;
+    const request = { ...this.#request(key, 'trigger'), input };
+    return session ? { ...request, session: { tag: session.tag, token: session.token } } : request;
   }
 
   #request(key: number, action: Command['type']): object {

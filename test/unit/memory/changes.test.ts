@@ -11,13 +11,11 @@ import { virtualClock } from '../../virtual-clock.ts';
 const address = { env: 'prd', product: 'payments', tag: 'pay', cache: undefined };
 const key = (cache: string) => ({ ...address, cache });
 
-function memoryOf(max = 10) {
+function memoryOf(max = 10, name = 'one') {
   const clock = virtualClock();
   const registry = new Registry(null);
   registry.define(
-    definitionOf(
-      defineFallback({ tag: 'pay', maxRetries: 1, resetAfter: 100, providers: [{ name: 'one', value: 1 }] }),
-    ),
+    definitionOf(defineFallback({ tag: 'pay', maxRetries: 1, resetAfter: 100, providers: [{ name, value: 1 }] })),
   );
   const home = registry.find(address);
   const memory = new Machines(new Events(clock), {
@@ -51,12 +49,15 @@ describe('update', () => {
     expect(machine).toMatchObject({ place: { state: 'exhausted', failures: 1 }, since: 70 });
   });
 
-  it('that changes nothing keeps the configuration and the revision', () => {
-    const { memory, home, change } = memoryOf();
-    change(address, { maxRetries: 1 });
-    expect(memory.configuration(address, home)).toBe(home.configuration);
-    expect(memory.unit(address)?.revisions).toBe(0);
-  });
+  it.each(['one', 'constructor', '__proto__'])(
+    'that changes nothing keeps the configuration and the revision: %s',
+    (name) => {
+      const { memory, home, change } = memoryOf(10, name);
+      change(address, { maxRetries: 1 });
+      expect(memory.configuration(address, home)).toBe(home.configuration);
+      expect(memory.unit(address)?.revisions).toBe(0);
+    },
+  );
 
   it('that takes everything back is the definition’s own configuration again', () => {
     const { memory, home, change } = memoryOf();
